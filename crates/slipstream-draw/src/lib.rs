@@ -1,0 +1,1 @@
+//! Tiling and drawing on video planes.

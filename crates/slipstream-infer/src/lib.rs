@@ -1,0 +1,1 @@
+//! Detection on video pictures: nvinfer configuration, tensors, engines, parsers and clustering.

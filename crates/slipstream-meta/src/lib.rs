@@ -1,0 +1,18 @@
+//! The data model of Slipstream.
+//!
+//! A [`BatchMeta`] describes the frames that travel together through a pipeline: frames hold objects, objects hold
+//! classifications, and frames carry display items to be drawn. [`Picture`] and [`PictureMut`] are views of raw video
+//! planes, the one type in which pixels reach the algorithms. Nothing here knows GStreamer.
+
+mod batch;
+mod geometry;
+mod picture;
+mod style;
+
+pub use batch::{BatchMeta, Classification, FrameMeta, ObjectMeta, SourceMeta};
+pub use geometry::{Point, Rect, Size};
+pub use picture::{
+    ChannelOrder, ColorMatrix, ColorRange, Colorimetry, MAX_PLANES, Picture, PictureError, PictureMut,
+    PixelFormat, Plane, PlaneMut,
+};
+pub use style::{Color, DisplayItem, Text};

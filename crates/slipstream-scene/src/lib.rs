@@ -1,0 +1,1 @@
+//! A simulated street camera with exact ground truth.

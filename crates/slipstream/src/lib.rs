@@ -1,0 +1,1 @@
+//! Many cameras in, one annotated stream out.

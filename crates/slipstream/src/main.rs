@@ -1,0 +1,3 @@
+//! The `slipstream` program.
+
+fn main() {}
