@@ -1,1 +1,42 @@
 //! GStreamer elements of Slipstream.
+//!
+//! | element | does |
+//! |---|---|
+//! | [`slipmux`](mux) | puts frames of many sources into batches, without copying or waiting |
+//! | [`slipinfer`](infer) | finds objects with a neural network configured in DeepStream's nvinfer format |
+//! | [`sliptiler`](tiler) | lays the frames of a batch out as tiles of one picture |
+//! | [`sliposd`](osd) | draws boxes, labels and statistics |
+//! | [`slipdemux`](demux) | takes batches apart again |
+//!
+//! All of them but `slipmux` also take plain `video/x-raw`, which counts as a batch of one. Programs that link this crate
+//! call [`plugin_register_static`] instead of loading the shared library, and read and write metadata through
+//! [`Batch`](meta::Batch).
+
+// pub mod demux;
+mod frame;
+// pub mod infer;
+pub mod meta;
+pub mod mux;
+// pub mod osd;
+// pub mod tiler;
+
+fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    mux::register(plugin)?;
+    //     infer::register(plugin)?;
+    //     tiler::register(plugin)?;
+    //     osd::register(plugin)?;
+    //     demux::register(plugin)?;
+    Ok(())
+}
+
+gst::plugin_define!(
+    slipstream,
+    env!("CARGO_PKG_DESCRIPTION"),
+    plugin_init,
+    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+    "MIT/X11",
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_NAME"),
+    "https://github.com/slipstream-video/slipstream",
+    env!("BUILD_REL_DATE")
+);

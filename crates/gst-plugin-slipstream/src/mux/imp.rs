@@ -1,0 +1,663 @@
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use gst::{glib, prelude::*, subclass::prelude::*};
+use parking_lot::{Condvar, Mutex};
+use slipstream_meta::{FrameMeta, Size};
+
+use super::SlipMuxPad;
+use super::collect::{Collector, Offer};
+use crate::frame::{PLANAR_FORMATS, picture_caps};
+use crate::meta::{Batch, BatchContent, BatchPicture, batch_caps};
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new("slipmux", gst::DebugColorFlags::empty(), Some("Slipstream multiplexer"))
+});
+
+/// Batches per second until a source has told its rate: what most cameras in 50 Hz countries send.
+const DEFAULT_RATE: gst::Fraction = gst::Fraction::from_integer(25);
+/// Fastest rate that is taken over from a source.
+const MAX_RATE: f64 = 120.0;
+/// Name of the caps that carry a frame's wall clock (`add-reference-timestamp-meta` of the RTP elements).
+const UNIX_TIME_CAPS: &str = "timestamp/x-unix";
+
+#[derive(Debug, Clone)]
+struct Settings {
+    live: bool,
+    framerate: gst::Fraction,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { live: false, framerate: gst::Fraction::from_integer(0) }
+    }
+}
+
+/// A frame that waits for its batch.
+#[derive(Debug)]
+struct Waiting {
+    meta: FrameMeta,
+    picture: BatchPicture,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pads: BTreeMap<u32, SlipMuxPad>,
+    frames: Collector<Waiting>,
+    /// Pads that are between flush-start and flush-stop or not active.
+    flushing: std::collections::BTreeSet<u32>,
+    stopped: bool,
+    playing: bool,
+    started: bool,
+    rate: Option<gst::Fraction>,
+    /// Number of the last tick, counted in periods of `rate` since running time 0.
+    last_tick: Option<u64>,
+    waiting_for_clock: Option<gst::SingleShotClockId>,
+    segment: gst::FormattedSegment<gst::ClockTime>,
+}
+
+/// Instance data of [`super::SlipMux`].
+pub struct SlipMux {
+    srcpad: gst::Pad,
+    settings: Mutex<Settings>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+enum Next {
+    Batch(gst::Buffer),
+    Retry,
+    End,
+}
+
+fn period(rate: gst::Fraction) -> gst::ClockTime {
+    let (numer, denom) = (rate.numer().max(1) as u64, rate.denom().max(1) as u64);
+    gst::ClockTime::SECOND.mul_div_round(denom, numer).unwrap_or(gst::ClockTime::SECOND)
+}
+
+fn wall_clock(buffer: &gst::BufferRef) -> Option<u64> {
+    let from_camera = buffer
+        .iter_meta::<gst::ReferenceTimestampMeta>()
+        .find(|meta| meta.reference().structure(0).is_some_and(|s| s.name() == UNIX_TIME_CAPS))
+        .map(|meta| meta.timestamp().nseconds());
+    from_camera.or_else(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
+        u64::try_from(now.as_nanos()).ok()
+    })
+}
+
+impl SlipMux {
+    fn sink_chain(&self, pad: &SlipMuxPad, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let index = pad.imp().index();
+        let (info, time) = {
+            let mut stream = pad.imp().stream.lock();
+            let info = stream.info.clone().ok_or(gst::FlowError::NotNegotiated)?;
+            let time = match buffer.pts() {
+                Some(pts) => stream.segment.to_running_time(pts),
+                None => Some(self.obj().current_running_time().unwrap_or_default()),
+            };
+            let Some(time) = time else {
+                gst::debug!(CAT, obj = pad, "frame outside of its segment: {buffer:?}");
+                return Ok(gst::FlowSuccess::Ok);
+            };
+            stream.observe(time);
+            (info, time)
+        };
+        let number = pad.imp().count_frame();
+        if number == 0 {
+            let mut latency = gst::query::Latency::new();
+            let live = pad.peer_query(&mut latency) && latency.result().0;
+            gst::debug!(
+                CAT,
+                obj = pad,
+                "first frame of a {} source: {info:?}",
+                if live { "live" } else { "recorded" }
+            );
+            self.state.lock().frames.set_live(index, live);
+        }
+        let mut meta =
+            FrameMeta::new(index, pad.imp().name(), number, Size::new(info.width(), info.height()));
+        meta.pts = Some(time.nseconds());
+        meta.wall_clock = wall_clock(&buffer);
+        let mut waiting = Waiting { meta, picture: BatchPicture { buffer, info } };
+
+        let mut state = self.state.lock();
+        loop {
+            if state.stopped || state.flushing.contains(&index) {
+                return Err(gst::FlowError::Flushing);
+            }
+            waiting = match state.frames.offer(index, time.nseconds(), waiting) {
+                Offer::Taken => break,
+                Offer::Replaced => {
+                    pad.imp().count_dropped();
+                    break;
+                }
+                Offer::Closed => return Err(gst::FlowError::Eos),
+                Offer::Full(waiting) => {
+                    self.changed.wait(&mut state);
+                    waiting
+                }
+            };
+        }
+        self.changed.notify_all();
+        Ok(gst::FlowSuccess::Ok)
+    }
+
+    fn sink_event(&self, pad: &SlipMuxPad, event: gst::Event) -> bool {
+        use gst::EventView;
+        let index = pad.imp().index();
+        match event.view() {
+            EventView::Caps(caps) => match gst_video::VideoInfo::from_caps(caps.caps()) {
+                Ok(info) => {
+                    pad.imp().stream.lock().set_info(info);
+                    true
+                }
+                Err(_) => {
+                    gst::error!(CAT, obj = pad, "cannot use caps {}", caps.caps());
+                    false
+                }
+            },
+            EventView::Segment(segment) => {
+                let Some(segment) = segment.segment().downcast_ref::<gst::ClockTime>() else {
+                    gst::error!(CAT, obj = pad, "segment is not in time");
+                    return false;
+                };
+                pad.imp().stream.lock().segment = segment.clone();
+                true
+            }
+            EventView::Eos(_) => {
+                gst::debug!(CAT, obj = pad, "end of stream");
+                self.state.lock().frames.end(index);
+                self.changed.notify_all();
+                true
+            }
+            EventView::FlushStart(_) => {
+                let mut state = self.state.lock();
+                state.flushing.insert(index);
+                state.frames.reset(index);
+                self.changed.notify_all();
+                true
+            }
+            EventView::FlushStop(_) => {
+                pad.imp().stream.lock().segment = gst::FormattedSegment::new();
+                let mut state = self.state.lock();
+                state.flushing.remove(&index);
+                state.frames.reset(index);
+                true
+            }
+            EventView::StreamStart(_) => {
+                // A source that had ended and starts anew is welcome.
+                self.state.lock().frames.reset(index);
+                true
+            }
+            EventView::Gap(_) | EventView::Tag(_) => true,
+            _ => gst::Pad::event_default(pad, Some(&*self.obj()), event),
+        }
+    }
+
+    fn sink_query(&self, pad: &SlipMuxPad, query: &mut gst::QueryRef) -> bool {
+        use gst::QueryViewMut;
+        match query.view_mut() {
+            // Without this, decoders copy every frame into memory without padding.
+            QueryViewMut::Allocation(q) => {
+                q.add_allocation_meta::<gst_video::VideoMeta>(None);
+                true
+            }
+            QueryViewMut::Caps(q) => {
+                let caps = pad.pad_template_caps();
+                let caps = q.filter_owned().map_or_else(
+                    || caps.clone(),
+                    |filter| filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),
+                );
+                q.set_result(&caps);
+                true
+            }
+            QueryViewMut::AcceptCaps(q) => {
+                let accepted = q.caps().can_intersect(&pad.pad_template_caps());
+                q.set_result(accepted);
+                true
+            }
+            _ => gst::Pad::query_default(pad, Some(&*self.obj()), query),
+        }
+    }
+
+    fn src_event(&self, event: gst::Event) -> bool {
+        match event.view() {
+            gst::EventView::Qos(_) | gst::EventView::Reconfigure(_) | gst::EventView::Latency(_) => true,
+            _ => {
+                let pads: Vec<_> = self.state.lock().pads.values().cloned().collect();
+                pads.iter().fold(false, |handled, pad| pad.push_event(event.clone()) || handled)
+            }
+        }
+    }
+
+    fn src_query(&self, query: &mut gst::QueryRef) -> bool {
+        match query.view_mut() {
+            gst::QueryViewMut::Latency(q) if self.by_clock(&self.state.lock()) => {
+                // Batches are stamped when they leave, so what happened upstream does not matter.
+                q.set(true, gst::ClockTime::ZERO, gst::ClockTime::NONE);
+                true
+            }
+            _ => gst::Pad::query_default(&self.srcpad, Some(&*self.obj()), query),
+        }
+    }
+
+    fn by_clock(&self, state: &State) -> bool {
+        self.settings.lock().live || state.frames.any_live()
+    }
+
+    /// The rate of batches: as set, else that of the fastest source.
+    fn choose_rate(&self, state: &State) -> gst::Fraction {
+        let set = self.settings.lock().framerate;
+        if set.numer() > 0 {
+            return set;
+        }
+        let rates = state.pads.values().filter_map(|pad| pad.imp().stream.lock().rate());
+        let fastest = rates.filter(|rate| (1.0..=MAX_RATE).contains(rate)).fold(0.0, f64::max);
+        if fastest > 0.0 {
+            // Measured and declared rates alike become one of the usual ones: whole, or NTSC's 1000/1001 of a whole.
+            let whole = fastest.round();
+            let ntsc = (whole * 1000.0 / 1001.0 - fastest).abs() < (whole - fastest).abs() / 2.0;
+            let whole = whole as i32;
+            if ntsc { gst::Fraction::new(whole * 1000, 1001) } else { gst::Fraction::from_integer(whole) }
+        } else {
+            DEFAULT_RATE
+        }
+    }
+
+    fn task(&self) {
+        match self.next() {
+            Ok(Next::Retry) => {}
+            Ok(Next::Batch(buffer)) => {
+                if let Err(err) = self.srcpad.push(buffer) {
+                    self.pause(err);
+                }
+            }
+            Ok(Next::End) => {
+                gst::debug!(CAT, imp = self, "all sources have ended");
+                self.start_stream(None);
+                self.srcpad.push_event(gst::event::Eos::new());
+                let _ = self.srcpad.pause_task();
+            }
+            Err(err) => self.pause(err),
+        }
+    }
+
+    fn pause(&self, reason: gst::FlowError) {
+        gst::debug!(CAT, imp = self, "pausing: {reason}");
+        let _ = self.srcpad.pause_task();
+        match reason {
+            gst::FlowError::Flushing => {}
+            gst::FlowError::Eos => {
+                self.srcpad.push_event(gst::event::Eos::new());
+            }
+            _ => {
+                gst::element_imp_error!(
+                    self,
+                    gst::StreamError::Failed,
+                    ("Batches cannot be delivered"),
+                    ["streaming stopped, reason {reason}"]
+                );
+                self.srcpad.push_event(gst::event::Eos::new());
+            }
+        }
+        // Whoever waits for room in a lane must hear of it.
+        self.state.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the next batch to be due and puts it together.
+    fn next(&self) -> Result<Next, gst::FlowError> {
+        let mut state = self.state.lock();
+        loop {
+            if state.stopped {
+                return Err(gst::FlowError::Flushing);
+            }
+            if state.frames.finished() {
+                return Ok(Next::End);
+            }
+            let rate = self.choose_rate(&state);
+            let period = period(rate);
+            if self.by_clock(&state) {
+                if !state.playing {
+                    self.changed.wait(&mut state);
+                    continue;
+                }
+                let Some(time) = self.wait_for_tick(&mut state, period) else { return Ok(Next::Retry) };
+                let frames = state.frames.tick(time.nseconds());
+                return Ok(Next::Batch(self.batch(state, rate, time, period, frames)));
+            }
+            match state.frames.collect(period.nseconds()) {
+                Some((time, frames)) => {
+                    let time = gst::ClockTime::from_nseconds(time);
+                    return Ok(Next::Batch(self.batch(state, rate, time, period, frames)));
+                }
+                None => self.changed.wait(&mut state),
+            }
+        }
+    }
+
+    /// Sleeps until the next multiple of `period` in running time; `None` if something changed meanwhile.
+    fn wait_for_tick(
+        &self,
+        state: &mut parking_lot::MutexGuard<'_, State>,
+        period: gst::ClockTime,
+    ) -> Option<gst::ClockTime> {
+        let (Some(clock), Some(base)) = (self.obj().clock(), self.obj().base_time()) else {
+            self.changed.wait(state);
+            return None;
+        };
+        let now = clock.time().saturating_sub(base);
+        let tick = now.nseconds() / period.nseconds() + 1;
+        if let Some(last) = state.last_tick.replace(tick)
+            && tick > last + 1
+        {
+            gst::debug!(
+                CAT,
+                imp = self,
+                "{} ticks passed while the last batch was under way",
+                tick - last - 1
+            );
+        }
+        let time = period * tick;
+        let id = clock.new_single_shot_id(base + time);
+        state.waiting_for_clock = Some(id.clone());
+        let (result, _) = parking_lot::MutexGuard::unlocked(state, || id.wait());
+        state.waiting_for_clock = None;
+        match result {
+            Ok(_) | Err(gst::ClockError::Early) if !state.stopped && state.playing => Some(time),
+            _ => None,
+        }
+    }
+
+    fn batch(
+        &self,
+        mut state: parking_lot::MutexGuard<'_, State>,
+        rate: gst::Fraction,
+        time: gst::ClockTime,
+        period: gst::ClockTime,
+        frames: Vec<(u32, Waiting)>,
+    ) -> gst::Buffer {
+        let new_rate = (state.rate.replace(rate) != Some(rate)).then_some(rate);
+        if new_rate.is_some() {
+            // Ticks are counted in periods.
+            state.last_tick = None;
+        }
+        let mut content = BatchContent::default();
+        content.meta.sources = state.pads.values().map(|pad| pad.imp().describe()).collect();
+        drop(state);
+        // Recorded sources wait for room in their lanes.
+        self.changed.notify_all();
+        for (_, waiting) in frames {
+            content.meta.frames.push(waiting.meta);
+            content.pictures.push(waiting.picture);
+        }
+        let mut buffer = gst::Buffer::new();
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(time);
+            buffer.set_duration(period);
+            Batch::attach(buffer, content);
+        }
+        self.start_stream(new_rate);
+        buffer
+    }
+
+    /// Sends what must come before the first batch, and caps whenever the rate changes.
+    fn start_stream(&self, new_rate: Option<gst::Fraction>) {
+        let first = !std::mem::replace(&mut self.state.lock().started, true);
+        if first {
+            let stream_id = self.srcpad.create_stream_id(&*self.obj(), Some("batches"));
+            let event = gst::event::StreamStart::builder(&stream_id).group_id(gst::GroupId::next()).build();
+            self.srcpad.push_event(event);
+        }
+        if let Some(rate) = new_rate.or(first.then_some(DEFAULT_RATE)) {
+            let mut caps = batch_caps();
+            caps.make_mut().set("framerate", rate);
+            gst::debug!(CAT, imp = self, "{} batches per second", rate);
+            self.srcpad.push_event(gst::event::Caps::new(&caps));
+        }
+        if first {
+            let segment = self.state.lock().segment.clone();
+            self.srcpad.push_event(gst::event::Segment::new(&segment));
+        }
+    }
+
+    fn activate_src(&self, active: bool) -> Result<(), gst::LoggableError> {
+        if active {
+            {
+                let mut state = self.state.lock();
+                state.stopped = false;
+                state.started = false;
+                state.rate = None;
+                state.last_tick = None;
+                let indices: Vec<u32> = state.pads.keys().copied().collect();
+                for index in indices {
+                    state.frames.reset(index);
+                }
+            }
+            let element = self.obj().downgrade();
+            self.srcpad
+                .start_task(move || {
+                    if let Some(element) = element.upgrade() {
+                        element.imp().task();
+                    }
+                })
+                .map_err(|_| gst::loggable_error!(CAT, "cannot start the task"))
+        } else {
+            self.interrupt(|state| state.stopped = true);
+            self.srcpad.stop_task().map_err(|_| gst::loggable_error!(CAT, "cannot stop the task"))
+        }
+    }
+
+    /// Changes the state and wakes everyone who waits for something else.
+    fn interrupt(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock();
+        change(&mut state);
+        if let Some(id) = &state.waiting_for_clock {
+            id.unschedule();
+        }
+        self.changed.notify_all();
+    }
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for SlipMux {
+    const NAME: &'static str = "GstSlipMux";
+    type Type = super::SlipMux;
+    type ParentType = gst::Element;
+
+    fn with_class(class: &Self::Class) -> Self {
+        let template = class.pad_template("src").expect("the class has a src template");
+        let srcpad = gst::Pad::builder_from_template(&template)
+            .activatemode_function(|_, parent, _, active| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::loggable_error!(CAT, "panic while (de)activating")),
+                    |mux| mux.activate_src(active),
+                )
+            })
+            .event_function(|_, parent, event| {
+                Self::catch_panic_pad_function(parent, || false, |mux| mux.src_event(event))
+            })
+            .query_function(|_, parent, query| {
+                Self::catch_panic_pad_function(parent, || false, |mux| mux.src_query(query))
+            })
+            .build();
+        Self { srcpad, settings: Mutex::default(), state: Mutex::default(), changed: Condvar::new() }
+    }
+}
+
+impl ObjectImpl for SlipMux {
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+            vec![
+                glib::ParamSpecBoolean::builder("live")
+                    .nick("Live")
+                    .blurb(
+                        "Send batches by the clock even while no source is live: recorded sources play at their own \
+                         pace, and batches go on (empty) while there is no source at all",
+                    )
+                    .mutable_ready()
+                    .build(),
+                gst::ParamSpecFraction::builder("framerate")
+                    .nick("Frame rate")
+                    .blurb("Batches per second by the clock; 0/1 follows the fastest source")
+                    .minimum(gst::Fraction::from_integer(0))
+                    .maximum(gst::Fraction::from_integer(MAX_RATE as i32))
+                    .default_value(Settings::default().framerate)
+                    .mutable_playing()
+                    .build(),
+            ]
+        });
+        &PROPERTIES
+    }
+
+    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        let mut settings = self.settings.lock();
+        match pspec.name() {
+            "live" => settings.live = value.get().expect("type checked by GObject"),
+            "framerate" => settings.framerate = value.get().expect("type checked by GObject"),
+            name => gst::error!(CAT, imp = self, "no property {name}"),
+        }
+    }
+
+    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        let settings = self.settings.lock();
+        match pspec.name() {
+            "live" => settings.live.to_value(),
+            _ => settings.framerate.to_value(),
+        }
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        let obj = self.obj();
+        obj.set_element_flags(gst::ElementFlags::REQUIRE_CLOCK);
+        if let Err(err) = obj.add_pad(&self.srcpad) {
+            gst::error!(CAT, imp = self, "cannot add the src pad: {err}");
+        }
+    }
+}
+
+impl GstObjectImpl for SlipMux {}
+
+impl ElementImpl for SlipMux {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Slipstream multiplexer",
+                "Video/Muxer",
+                "Puts the frames of many sources into batches without copying them",
+                env!("CARGO_PKG_AUTHORS"),
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let sink = gst::PadTemplate::with_gtype(
+                "sink_%u",
+                gst::PadDirection::Sink,
+                gst::PadPresence::Request,
+                &picture_caps(PLANAR_FORMATS),
+                SlipMuxPad::static_type(),
+            );
+            let src =
+                gst::PadTemplate::new("src", gst::PadDirection::Src, gst::PadPresence::Always, &batch_caps());
+            [sink, src].into_iter().filter_map(Result::ok).collect()
+        });
+        &TEMPLATES
+    }
+
+    fn request_new_pad(
+        &self,
+        template: &gst::PadTemplate,
+        name: Option<&str>,
+        _caps: Option<&gst::Caps>,
+    ) -> Option<gst::Pad> {
+        let mut state = self.state.lock();
+        let index = match name.and_then(|name| name.strip_prefix("sink_")) {
+            Some(number) => number.parse().ok().filter(|index| !state.pads.contains_key(index))?,
+            None => (0..).find(|index| !state.pads.contains_key(index))?,
+        };
+        let pad: SlipMuxPad = gst::PadBuilder::<SlipMuxPad>::from_template(template)
+            .name(format!("sink_{index}"))
+            .chain_function(|pad, parent, buffer| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |mux| mux.sink_chain(pad, buffer),
+                )
+            })
+            .event_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(parent, || false, |mux| mux.sink_event(pad, event))
+            })
+            .query_function(|pad, parent, query| {
+                Self::catch_panic_pad_function(parent, || false, |mux| mux.sink_query(pad, query))
+            })
+            .activatemode_function(|pad, parent, _, active| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::loggable_error!(CAT, "panic while (de)activating")),
+                    |mux| {
+                        let index = pad.imp().index();
+                        mux.interrupt(|state| {
+                            if active {
+                                state.flushing.remove(&index);
+                            } else {
+                                state.flushing.insert(index);
+                                state.frames.reset(index);
+                            }
+                        });
+                        Ok(())
+                    },
+                )
+            })
+            .build();
+        pad.imp().set_index(index);
+        state.pads.insert(index, pad.clone());
+        state.frames.open(index);
+        drop(state);
+        if let Err(err) = self.obj().add_pad(&pad) {
+            gst::error!(CAT, imp = self, "cannot add pad {}: {err}", pad.name());
+            return None;
+        }
+        Some(pad.upcast())
+    }
+
+    fn release_pad(&self, pad: &gst::Pad) {
+        let Some(mux_pad) = pad.downcast_ref::<SlipMuxPad>() else { return };
+        let index = mux_pad.imp().index();
+        let _ = pad.set_active(false);
+        self.interrupt(|state| {
+            state.pads.remove(&index);
+            state.frames.close(index);
+            state.flushing.remove(&index);
+        });
+        if let Err(err) = self.obj().remove_pad(pad) {
+            gst::error!(CAT, imp = self, "cannot remove pad {}: {err}", pad.name());
+        }
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition == gst::StateChange::PlayingToPaused {
+            self.interrupt(|state| state.playing = false);
+        }
+        let success = self.parent_change_state(transition)?;
+        match transition {
+            gst::StateChange::PausedToPlaying => self.interrupt(|state| state.playing = true),
+            gst::StateChange::ReadyToPaused if self.settings.lock().live => {
+                return Ok(gst::StateChangeSuccess::NoPreroll);
+            }
+            gst::StateChange::PlayingToPaused if self.settings.lock().live => {
+                return Ok(gst::StateChangeSuccess::NoPreroll);
+            }
+            _ => {}
+        }
+        Ok(success)
+    }
+}
