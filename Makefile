@@ -83,7 +83,8 @@ clean: ## Remove what was built
 distclean: clean ## Remove what was built and what setup fetched into .deps
 	@rm -rf '$(DEPS)'
 
-install: build ## Install under PREFIX (/usr/local): program, plugin, ONNX Runtime, models, systemd unit
+# Not built here: "sudo make install" would build as root.
+install: ## Install what "make build" made under PREFIX (/usr/local): program, plugin, ONNX Runtime, models, systemd unit
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install
 
 uninstall: ## Remove what install put there

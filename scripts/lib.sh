@@ -41,7 +41,9 @@ interrupted() {
 }
 trap interrupted INT TERM
 
-# step LABEL COMMAND...: runs COMMAND with its output in a log; shows the time that passes, and on failure the log's end.
+# step LABEL COMMAND...: runs COMMAND with its output in a log; shows the time that passes, and on failure the log's end
+# and, where the caller set it, a hint of what to do.
+hint=''
 step() {
     local label=$1 log start=$SECONDS code=0
     shift
@@ -62,7 +64,7 @@ step() {
     running=''
     if ((code != 0)); then
         tail -n 20 "$log" | sed 's/^/    /' >&2
-        die "$label failed (exit status $code)" "The whole output is in $log."
+        die "$label failed (exit status $code)" "The whole output is in $log." ${hint:+"$hint"}
     fi
     say "$label: done in $((SECONDS - start)) s"
 }
