@@ -66,6 +66,7 @@ lint: ## Formatting, clippy with warnings denied, licences and bans, scripts and
 	else \
 	    echo 'SKIPPED: licences and bans of dependencies (cargo install --locked cargo-deny)'; \
 	fi
+	@scripts/check-dependencies
 	@deploy/check
 
 bench: build ## Speed per stage: cameras over RTSP through the whole pipeline (ARGS='...')
