@@ -1,0 +1,7 @@
+//! Laying the pictures of many sources into one.
+
+mod grid;
+mod scale;
+
+pub use grid::{Grid, fit};
+pub use scale::Scaler;
