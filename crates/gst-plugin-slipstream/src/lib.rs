@@ -12,20 +12,21 @@
 //! call [`plugin_register_static`] instead of loading the shared library, and read and write metadata through
 //! [`Batch`](meta::Batch).
 
-// pub mod demux;
+pub mod demux;
 mod frame;
 // pub mod infer;
 pub mod meta;
 pub mod mux;
-// pub mod osd;
-// pub mod tiler;
+pub mod osd;
+pub mod tiler;
+mod transform;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     mux::register(plugin)?;
     //     infer::register(plugin)?;
-    //     tiler::register(plugin)?;
-    //     osd::register(plugin)?;
-    //     demux::register(plugin)?;
+    tiler::register(plugin)?;
+    osd::register(plugin)?;
+    demux::register(plugin)?;
     Ok(())
 }
 

@@ -74,6 +74,27 @@ impl FrameMeta {
             display: Vec::new(),
         }
     }
+
+    /// The frame as described after its picture was drawn onto the region `viewport` of another one: every position moves
+    /// along, stroke widths and font sizes stay.
+    pub fn drawn_onto(&self, viewport: Rect) -> Self {
+        let from = self.viewport;
+        let mut frame = self.clone();
+        frame.viewport = viewport;
+        for object in &mut frame.objects {
+            object.rect = object.rect.mapped(&from, &viewport);
+            for rect in [&mut object.detector_rect, &mut object.tracker_rect].into_iter().flatten() {
+                *rect = rect.mapped(&from, &viewport);
+            }
+            if let Some(text) = &mut object.text {
+                text.position = text.position.mapped(&from, &viewport);
+            }
+        }
+        for item in &mut frame.display {
+            item.map(&from, &viewport);
+        }
+        frame
+    }
 }
 
 /// One object found on a frame.

@@ -110,3 +110,21 @@ pub enum DisplayItem {
         fill: Option<Color>,
     },
 }
+
+impl DisplayItem {
+    /// Moves the item along when the region `from` of its picture is drawn onto the region `to` of another one.
+    pub fn map(&mut self, from: &Rect, to: &Rect) {
+        match self {
+            Self::Rect { rect, .. } => *rect = rect.mapped(from, to),
+            Self::Text(text) => text.position = text.position.mapped(from, to),
+            Self::Line { from: start, to: end, .. } | Self::Arrow { from: start, to: end, .. } => {
+                *start = start.mapped(from, to);
+                *end = end.mapped(from, to);
+            }
+            Self::Circle { center, radius, .. } => {
+                *center = center.mapped(from, to);
+                *radius *= (to.width / from.width).min(to.height / from.height);
+            }
+        }
+    }
+}

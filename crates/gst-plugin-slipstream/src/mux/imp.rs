@@ -406,7 +406,8 @@ impl SlipMux {
     fn start_stream(&self, new_rate: Option<gst::Fraction>) {
         let first = !std::mem::replace(&mut self.state.lock().started, true);
         if first {
-            let stream_id = self.srcpad.create_stream_id(&*self.obj(), Some("batches"));
+            // Made up, as there may be any number of sources or none to derive it from.
+            let stream_id = glib::uuid_string_random();
             let event = gst::event::StreamStart::builder(&stream_id).group_id(gst::GroupId::next()).build();
             self.srcpad.push_event(event);
         }
