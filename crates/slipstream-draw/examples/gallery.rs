@@ -37,7 +37,7 @@ impl Image {
     }
 
     fn view(&self) -> Result<Picture<'_>> {
-        let plane = |i| Plane { data: &self.planes[i], stride: self.stride(i) };
+        let plane = |i: usize| Plane { data: self.planes[i].as_slice(), stride: self.stride(i) };
         Ok(Picture::new(PixelFormat::I420, self.size, Colorimetry::default(), [0, 1, 2].map(plane))?)
     }
 
@@ -54,8 +54,9 @@ impl Image {
         let picture = image::RgbImage::from_fn(self.size.width, self.size.height, |x, y| {
             let (x, y) = (x as usize, y as usize);
             let luma = (f32::from(self.planes[0][y * self.stride(0) + x]) - 16.0) / 219.0;
-            let chroma =
-                |plane: usize| (f32::from(self.planes[plane][y / 2 * self.stride(1) + x / 2]) - 128.0) / 224.0;
+            let chroma = |plane: usize| {
+                (f32::from(self.planes[plane][y / 2 * self.stride(1) + x / 2]) - 128.0) / 224.0
+            };
             let (cb, cr) = (chroma(1), chroma(2));
             let rgb = [luma + 1.402 * cr, luma - 0.344_136 * cb - 0.714_136 * cr, luma + 1.772 * cb];
             image::Rgb(rgb.map(|part| (part * 255.0).round().clamp(0.0, 255.0) as u8))
@@ -88,10 +89,8 @@ fn gradient(size: Size, seed: u32) -> Result<Image> {
 }
 
 fn assets() -> PathBuf {
-    std::env::var_os("SLIPSTREAM_ASSETS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/assets"),
-        PathBuf::from,
-    )
+    std::env::var_os("SLIPSTREAM_ASSETS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/assets"), PathBuf::from)
 }
 
 /// One frame of a clip, or `None` where the clip or ffmpeg is missing.
@@ -143,13 +142,7 @@ struct Source {
 
 fn sources() -> Result<Vec<Source>> {
     let clips: [(&str, &str, (u32, u32), u32, Vec<ObjectMeta>); 5] = [
-        (
-            "Motorway km 39",
-            "km39-morning-960x540-5fps.mp4",
-            (960, 540),
-            40,
-            boxes("km39-morning-960x540-5fps.gt.txt", 41),
-        ),
+        ("Motorway km 39", "km39-morning-960x540-5fps.mp4", (960, 540), 40, boxes("km39-morning.gt.txt", 41)),
         (
             "Crosswalk",
             "crosswalk-848x478.mp4",
@@ -181,13 +174,7 @@ fn sources() -> Result<Vec<Source>> {
             200,
             vec![object(2, Some(1234), 0.9, [320.0, 20.0, 130.0, 400.0])],
         ),
-        (
-            "Rain",
-            "km39-rain-960x540-10fps.mp4",
-            (960, 540),
-            100,
-            boxes("km39-rain-960x540-10fps.gt.txt", 101),
-        ),
+        ("Rain", "km39-rain-960x540-10fps.mp4", (960, 540), 100, boxes("km39-rain.gt.txt", 101)),
     ];
     let mut sources = Vec::new();
     for (seed, (name, clip, (width, height), number, objects)) in clips.into_iter().enumerate() {
@@ -216,7 +203,13 @@ fn frame_in(source: &Source, pad: u32, number: u64, tile: Rect) -> FrameMeta {
     frame
 }
 
-fn tiled(sources: &[Source], count: u32, canvas: Size, dead: &[(u32, &str)], style: OverlayStyle) -> Result<Image> {
+fn tiled(
+    sources: &[Source],
+    count: u32,
+    canvas: Size,
+    dead: &[(u32, &str)],
+    style: OverlayStyle,
+) -> Result<Image> {
     let grid = Grid::for_sources(count);
     let mut image = Image::black(canvas)?;
     let mut scaler = Scaler::new();
@@ -293,7 +286,8 @@ fn items() -> Vec<DisplayItem> {
     for step in 0..12 {
         let angle = step as f32 * std::f32::consts::TAU / 12.0;
         let (sin, cos) = angle.sin_cos();
-        let (from, to) = (point(530.0 + 12.0 * cos, 400.0 + 12.0 * sin), point(530.0 + 80.0 * cos, 400.0 + 80.0 * sin));
+        let (from, to) =
+            (point(530.0 + 12.0 * cos, 400.0 + 12.0 * sin), point(530.0 + 80.0 * cos, 400.0 + 80.0 * sin));
         let color = Color::rgb(255, 255, 255);
         let width = 1.0 + step as f32 / 4.0;
         items.push(if step % 2 == 0 {
@@ -323,7 +317,8 @@ fn main() -> Result<()> {
     tiled(&sources, 30, Size::new(1200, 600), &dead, style.clone())?.save(&out.join("grid-6x5.png"))?;
     tiled(&sources, 30, Size::new(1920, 1080), &dead, style.clone())?.save(&out.join("grid-6x5-hd.png"))?;
     let confidence = OverlayStyle { display_confidence: true, ..style.clone() };
-    tiled(&sources, 2, Size::new(1280, 360), &[(1, "connecting")], confidence)?.save(&out.join("pair.png"))?;
+    tiled(&sources, 2, Size::new(1280, 360), &[(1, "connecting")], confidence)?
+        .save(&out.join("pair.png"))?;
 
     let mut single = Image::black(Size::new(960, 540))?;
     let mut picture = single.view_mut()?;
@@ -343,7 +338,8 @@ fn main() -> Result<()> {
     let upright = gradient(Size::new(480, 640), 3)?;
     // The same codes read as full range, as cameras with JPEG pictures send them.
     let full = Colorimetry { range: ColorRange::Full, ..Colorimetry::default() };
-    let planes = [0, 1, 2].map(|i| Plane { data: &upright.planes[i], stride: upright.stride(i) });
+    let planes =
+        [0, 1, 2].map(|i: usize| Plane { data: upright.planes[i].as_slice(), stride: upright.stride(i) });
     let view = Picture::new(PixelFormat::I420, upright.size, full, planes)?;
     Scaler::new().scale(&view, &mut picture, inner)?;
     let frame = FrameMeta { viewport: inner, ..FrameMeta::new(0, "Upright".into(), 7, upright.size) };

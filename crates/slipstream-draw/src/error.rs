@@ -9,7 +9,9 @@ pub enum DrawError {
     #[error("cannot scale onto a canvas in {0:?}; I420 and Nv12 are supported")]
     CanvasFormat(PixelFormat),
     /// The target holds no pixel, is not a number, or leaves the canvas.
-    #[error("cannot scale onto {rect:?} of a canvas of {canvas}: the rectangle must have an area and lie inside")]
+    #[error(
+        "cannot scale onto {rect:?} of a canvas of {canvas}: the rectangle must have an area and lie inside"
+    )]
     Target {
         /// The rectangle asked for.
         rect: Rect,

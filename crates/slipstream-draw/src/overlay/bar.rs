@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use slipstream_meta::{Color, FrameMeta, ObjectMeta};
 
+use super::names::{ends_with_digit, initials};
 use super::{draw_line, padding};
 use crate::plane::{Area, Painter};
 use crate::text::Typesetter;
@@ -68,18 +69,16 @@ fn name<'a>(count: &Count<'a>) -> Cow<'a, str> {
     }
 }
 
-/// The fewest first letters, up to three, that tell a label from the others.
-fn initials(index: usize, names: &[Cow<str>]) -> String {
+/// The fewest first letters, up to three, that tell a name from the others.
+fn telling_initials(index: usize, names: &[Cow<str>]) -> String {
     const MOST: usize = 3;
     let Some(own) = names.get(index) else { return String::new() };
-    let prefix = |name: &str, length| name.chars().take(length).flat_map(char::to_uppercase).collect::<String>();
     let unique = |length: &usize| {
-        let others = names.iter().enumerate().filter(|(other, _)| *other != index);
-        others.into_iter().all(|(_, other)| prefix(other, *length) != prefix(own, *length))
+        let own = initials(own, *length);
+        let mut others = names.iter().enumerate().filter(|(other, _)| *other != index);
+        others.all(|(_, other)| !initials(other, *length).eq_ignore_ascii_case(&own))
     };
-    let length = (1..=MOST).find(unique).unwrap_or(MOST);
-    let mut letters = own.chars().take(length);
-    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+    initials(own, (1..=MOST).find(unique).unwrap_or(MOST))
 }
 
 /// The counts in one form.
@@ -99,9 +98,10 @@ fn counts_line(frame: &FrameMeta, counts: &[Count], form: Form) -> String {
     for (index, (count, name)) in counts.iter().zip(&names).enumerate() {
         let objects = count.objects;
         let _ = match form {
+            Form::Full if ends_with_digit(name) => write!(line, "   {name}: {objects}"),
             Form::Full => write!(line, "   {name} {objects}"),
             Form::Numbered | Form::Named => write!(line, " {objects} {name}"),
-            Form::Initials => write!(line, " {objects}{}", initials(index, &names)),
+            Form::Initials => write!(line, " {objects}{}", telling_initials(index, &names)),
             Form::Total => Ok(()),
         };
     }
@@ -120,7 +120,8 @@ fn choose<'a>(type_: &mut Typesetter, frame: &'a FrameMeta, line: i32, room: f32
     let forms = FORMS.map(|form| counts_line(frame, &counts, form));
     let gap = GAP * line as f32;
     let whole = if frame.name.is_empty() { 0.0 } else { type_.width(&frame.name, line) + gap };
-    let widths = [0, 1, 2, 3, 4].map(|form| forms.get(form).map_or(0.0, |text: &String| type_.width(text, line)));
+    let widths =
+        [0, 1, 2, 3, 4].map(|form| forms.get(form).map_or(0.0, |text: &String| type_.width(text, line)));
     // The total alone is too little to give up the counts for the name.
     let beside = widths.iter().take(FORMS.len() - 1).position(|width| whole + width <= room);
     let chosen = beside.or_else(|| widths.iter().position(|width| *width <= room));

@@ -1,13 +1,23 @@
 //! Labels of objects.
 
+use std::cmp::Reverse;
 use std::fmt::Write;
 
 use slipstream_meta::ObjectMeta;
 
-use super::{OverlayStyle, Sizes, draw_line, padding, stroke};
+use super::names::{ends_with_digit, initials};
+use super::{OverlayStyle, Sizes, draw_line, padding, places_text, stroke};
 use crate::plane::{Area, Painter};
 use crate::style::{class_color, ink_on};
 use crate::text::Typesetter;
+
+/// Buffers that are kept from frame to frame.
+#[derive(Debug, Default)]
+pub(super) struct Labels {
+    line: String,
+    order: Vec<usize>,
+    taken: Vec<Area>,
+}
 
 /// Writes what the label of an object says: its own text, or class, tracking id and, if wanted, confidence.
 fn write_label(line: &mut String, object: &ObjectMeta, confidence: bool) {
@@ -24,7 +34,8 @@ fn write_label(line: &mut String, object: &ObjectMeta, confidence: bool) {
     };
     let gap = |line: &String| if line.is_empty() { "" } else { " " };
     if let Some(id) = object.tracking_id {
-        let _ = write!(line, "{}{id}", gap(line));
+        let mark = if ends_with_digit(line) { "#" } else { "" };
+        let _ = write!(line, "{}{mark}{id}", gap(line));
     }
     if confidence && object.confidence.is_finite() {
         let percent = (object.confidence.clamp(0.0, 1.0) * 100.0).round();
@@ -32,46 +43,99 @@ fn write_label(line: &mut String, object: &ObjectMeta, confidence: bool) {
     }
 }
 
-/// Draws the label of an object on its class colour: above its box, or inside where `room` ends above it, and shifted
-/// or shortened to stay inside `room`.
+/// Writes the label in as few letters as tell classes and objects apart. The text that an object brings has no such form.
+fn write_short(line: &mut String, object: &ObjectMeta) -> bool {
+    line.clear();
+    if object.text.is_some() {
+        return false;
+    }
+    line.push_str(&initials(&object.label, 1));
+    if let Some(id) = object.tracking_id {
+        let _ = write!(line, "{id}");
+    }
+    !line.is_empty()
+}
+
+/// Draws the labels of the objects that do not say themselves where their text is to stand.
+///
+/// A label lies on its class colour above the box, or inside where `room` ends above it, and is shifted or shortened to
+/// stay inside `room`. Labels do not cover each other: where the first choice is taken, the label moves into the box,
+/// shrinks to its initial and number, moves below the box, or is left out. Larger objects choose first, among those of
+/// like size the one that has been followed longest, so that labels stay what they are from frame to frame.
 pub(super) fn draw(
     painter: &mut Painter,
     type_: &mut Typesetter,
-    line: &mut String,
-    object: &ObjectMeta,
+    labels: &mut Labels,
+    objects: &[ObjectMeta],
     room: Area,
     sizes: Sizes,
     style: &OverlayStyle,
 ) {
-    let Some(area) = Area::of_rect(object.rect) else { return };
-    if area.intersection(room).is_empty() {
-        return;
-    }
-    write_label(line, object, style.display_confidence);
-    let padding = padding(sizes.line);
-    let text = type_.shortened(line, sizes.line, (room.width() - 2 * padding) as f32);
-    if text.is_empty() {
-        return;
-    }
-    let width = type_.width(&text, sizes.line).ceil() as i32 + 2 * padding;
-    let border = object.border_width.map_or(sizes.border, stroke);
+    let Labels { line, order, taken } = labels;
+    order.clear();
+    order.extend(
+        objects.iter().enumerate().filter(|(_, object)| !places_text(object)).map(|(index, _)| index),
+    );
+    let rank = |index: &usize| {
+        objects.get(*index).map(|object| {
+            // Twice the area is another size.
+            let size = object.rect.area().log2() as i32;
+            (object.text.is_none(), Reverse(size), object.tracking_id.unwrap_or(u64::MAX), *index)
+        })
+    };
+    order.sort_unstable_by_key(rank);
+    taken.clear();
+    let size = sizes.label;
+    let padding = padding(size);
     // As high as capitals need, with as much room above and below as beside them.
-    let height = type_.cap_height(sizes.line) + 2 * padding.max(2);
-    let top = if area.y0 - height >= room.y0 { area.y0 - height } else { (area.y0 + border).max(room.y0) };
-    let left = area.x0.min(room.x1 - width).max(room.x0);
-    let place = Area::at(left, top, width, height).intersection(room);
-    let color = object.border_color.unwrap_or_else(|| class_color(object.class_id)).with_alpha(u8::MAX);
-    let ink = painter.ink(color);
-    painter.fill(place, &ink);
-    let ink = painter.ink(ink_on(color));
-    draw_line(painter, type_, &text, sizes.line, ((left + padding) as f32, place), &ink);
+    let height = type_.cap_height(size) + 2 * padding.max(2);
+    for object in order.iter().filter_map(|index| objects.get(*index)) {
+        let Some(area) = Area::of_rect(object.rect) else { continue };
+        if area.intersection(room).is_empty() {
+            continue;
+        }
+        let border = object.border_width.map_or(sizes.border, stroke);
+        let below_top = area.y0 + border;
+        let mut forms = [true, false].into_iter();
+        let place = forms.find_map(|full| {
+            if full {
+                write_label(line, object, style.display_confidence);
+            } else if !write_short(line, object) {
+                return None;
+            }
+            if type_.width(line, size) > (room.width() - 2 * padding) as f32 {
+                *line = type_.shortened(line, size, (room.width() - 2 * padding) as f32).into_owned();
+            }
+            if line.is_empty() {
+                return None;
+            }
+            let width = type_.width(line, size).ceil() as i32 + 2 * padding;
+            let left = area.x0.min(room.x1 - width).max(room.x0);
+            let at = |top: i32| Area::at(left, top, width, height).intersection(room);
+            let first =
+                at(if area.y0 - height >= room.y0 { area.y0 - height } else { below_top.max(room.y0) });
+            let inside =
+                (width + 2 * border <= area.width() && 2 * height <= area.height()).then(|| at(below_top));
+            let below = (!full && area.y1 + height <= room.y1).then(|| at(area.y1));
+            let free = |place: &Area| taken.iter().all(|other| other.intersection(*place).is_empty());
+            let chosen = [Some(first), inside, below].into_iter().flatten().find(free);
+            // What somebody wrote themselves is shown, come what may.
+            chosen.or(object.text.as_ref().map(|_| first))
+        });
+        let Some(place) = place else { continue };
+        taken.push(place);
+        let color = object.border_color.unwrap_or_else(|| class_color(object.class_id)).with_alpha(u8::MAX);
+        let ink = painter.ink(color);
+        painter.fill(place, &ink);
+        let ink = painter.ink(ink_on(color));
+        draw_line(painter, type_, line, size, ((place.x0 + padding) as f32, place), &ink);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use slipstream_meta::{Point, Rect, Text};
-    use slipstream_meta::Color;
+    use slipstream_meta::{Color, Point, Rect, Text};
 
     fn label(change: impl FnOnce(&mut ObjectMeta), confidence: bool) -> String {
         let mut object = ObjectMeta::detected(2, "Person".into(), 0.867, Rect::new(0.0, 0.0, 9.0, 9.0));
@@ -87,6 +151,7 @@ mod tests {
         assert_eq!(label(|o| o.tracking_id = Some(17), false), "Person 17");
         assert_eq!(label(|o| o.tracking_id = Some(17), true), "Person 17 87%");
         assert_eq!(label(|o| o.label = "".into(), false), "class 2");
+        assert_eq!(label(|o| (o.label, o.tracking_id) = ("".into(), Some(17)), false), "class 2 #17");
         assert_eq!(label(|o| (o.label, o.class_id) = ("".into(), -1), false), "");
         assert_eq!(label(|o| o.confidence = f32::NAN, true), "Person");
         let text = Text {

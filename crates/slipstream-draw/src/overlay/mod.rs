@@ -3,8 +3,9 @@
 mod bar;
 mod card;
 mod label;
+mod names;
 
-use slipstream_meta::{BatchMeta, DisplayItem, FrameMeta, PictureMut, SourceMeta, Text};
+use slipstream_meta::{BatchMeta, DisplayItem, FrameMeta, ObjectMeta, PictureMut, SourceMeta, Text};
 
 use crate::plane::{Area, Ink, Painter, Scratch, pixel};
 use crate::style::class_color;
@@ -49,7 +50,7 @@ pub struct Overlay {
     style: OverlayStyle,
     type_: Typesetter,
     scratch: Scratch,
-    line: String,
+    labels: label::Labels,
 }
 
 /// Sizes that suit a viewport.
@@ -57,6 +58,8 @@ pub struct Overlay {
 struct Sizes {
     /// Height of a line in pixels.
     line: i32,
+    /// Height of a line in the labels of objects.
+    label: i32,
     /// Width of a border in pixels.
     border: i32,
 }
@@ -68,17 +71,23 @@ impl Sizes {
         const REFERENCE: (f32, f32) = (120.0, 13.0);
         const GROWTH: f32 = 0.365;
         const LIMITS: (f32, f32) = (11.0, 48.0);
+        // Labels are many and must not hide what they name.
+        const LABEL: f32 = 0.92;
         // Upright pictures are judged as if they were this much less wide than high.
         const NARROW: f32 = 0.6;
         let extent = (viewport.height() as f32).min(viewport.width() as f32 * NARROW);
         let line = REFERENCE.1 * (extent / REFERENCE.0).powf(GROWTH);
         let line = style.font_size.unwrap_or_else(|| line.clamp(LIMITS.0, LIMITS.1));
         let border = match extent {
-            ..160.0 => 1.0,
+            ..100.0 => 1.0,
             ..640.0 => 2.0,
             _ => 3.0,
         };
-        Self { line: line_height(line), border: stroke(style.border_width.unwrap_or(border)) }
+        Self {
+            line: line_height(line),
+            label: line_height(line * LABEL),
+            border: stroke(style.border_width.unwrap_or(border)),
+        }
     }
 }
 
@@ -90,7 +99,12 @@ fn stroke(width: f32) -> i32 {
 impl Overlay {
     /// An overlay that draws in `style`.
     pub fn new(style: OverlayStyle) -> Self {
-        Self { style, type_: Typesetter::new(), scratch: Scratch::default(), line: String::new() }
+        Self {
+            style,
+            type_: Typesetter::new(),
+            scratch: Scratch::default(),
+            labels: label::Labels::default(),
+        }
     }
 
     /// What is drawn, and how.
@@ -115,10 +129,11 @@ impl Overlay {
 
     /// Draws a frame's objects, display items and statistics bar, nothing outside its viewport.
     ///
-    /// From below to above: boxes, shapes and text items in their order, labels, the bar.
+    /// From below to above: boxes, shapes in their order, labels, the bar, text that says where it is to stand. An
+    /// object's own text is of that kind if it has a size above 0; else it is what the object's label says.
     pub fn draw_frame(&mut self, picture: &mut PictureMut, frame: &FrameMeta) {
         let Some(viewport) = Area::of_rect(frame.viewport) else { return };
-        let Self { style, type_, scratch, line } = self;
+        let Self { style, type_, scratch, labels } = self;
         let mut painter = Painter::new(picture, viewport, scratch);
         if painter.clip().is_empty() {
             return;
@@ -136,20 +151,26 @@ impl Overlay {
             }
         }
         for item in &frame.display {
-            draw_item(&mut painter, type_, item, style.display_text);
+            draw_shape(&mut painter, item);
         }
         let bar = if style.display_stats { bar::height(viewport, sizes.line) } else { 0 };
         if style.display_text {
             let room = Area { y0: viewport.y0 + bar, ..viewport };
-            for object in &frame.objects {
-                match &object.text {
-                    Some(text) if text.size > 0.0 => draw_text(&mut painter, type_, text),
-                    _ => label::draw(&mut painter, type_, line, object, room, sizes, style),
-                }
-            }
+            label::draw(&mut painter, type_, labels, &frame.objects, room, sizes, style);
         }
         if bar > 0 {
             bar::draw(&mut painter, type_, frame, viewport, sizes.line);
+        }
+        if style.display_text {
+            let of_objects = frame.objects.iter().filter(|object| places_text(object));
+            let of_objects = of_objects.filter_map(|object| object.text.as_ref());
+            let of_items = frame.display.iter().filter_map(|item| match item {
+                DisplayItem::Text(text) => Some(text),
+                _ => None,
+            });
+            for text in of_objects.chain(of_items) {
+                draw_text(&mut painter, type_, text);
+            }
         }
     }
 
@@ -166,7 +187,13 @@ impl Overlay {
     }
 }
 
-fn draw_item(painter: &mut Painter, type_: &mut Typesetter, item: &DisplayItem, display_text: bool) {
+/// Whether an object brings text that says where and how large it is to be, rather than what its label is to say.
+fn places_text(object: &ObjectMeta) -> bool {
+    object.text.as_ref().is_some_and(|text| text.size > 0.0)
+}
+
+/// Draws a display item that is not text.
+fn draw_shape(painter: &mut Painter, item: &DisplayItem) {
     match item {
         DisplayItem::Rect { rect, width, color, fill } => {
             let Some(area) = Area::of_rect(*rect) else { return };
@@ -177,11 +204,7 @@ fn draw_item(painter: &mut Painter, type_: &mut Typesetter, item: &DisplayItem, 
             let ink = painter.ink(*color);
             painter.frame(area, stroke(*width), &ink);
         }
-        DisplayItem::Text(text) => {
-            if display_text {
-                draw_text(painter, type_, text);
-            }
-        }
+        DisplayItem::Text(_) => {}
         DisplayItem::Line { from, to, width, color } => {
             let ink = painter.ink(*color);
             painter.line(*from, *to, width.min(WIDEST), &ink);

@@ -44,7 +44,13 @@ impl Painter<'_, '_> {
     }
 
     /// A straight line of `width` pixels with heads.
-    pub(crate) fn arrow(&mut self, [from, to]: [Point; 2], [at_start, at_end]: [bool; 2], width: f32, ink: &Ink) {
+    pub(crate) fn arrow(
+        &mut self,
+        [from, to]: [Point; 2],
+        [at_start, at_end]: [bool; 2],
+        width: f32,
+        ink: &Ink,
+    ) {
         let Some(stroke) = Stroke::new(from, to, width) else { return };
         let heads = f64::from(u8::from(at_start) + u8::from(at_end));
         let head = (HEAD_WIDTHS * f64::from(width)).max(HEAD_SHORTEST).min(stroke.length / heads.max(1.0));

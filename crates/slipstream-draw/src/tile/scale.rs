@@ -3,9 +3,7 @@
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
-use slipstream_meta::{
-    ChannelOrder, Colorimetry, Picture, PictureMut, PixelFormat, Plane, Rect, Size,
-};
+use slipstream_meta::{ChannelOrder, Colorimetry, Picture, PictureMut, PixelFormat, Plane, Rect, Size};
 
 use crate::DrawError;
 use crate::convert::{Affine, NEUTRAL};
