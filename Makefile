@@ -62,7 +62,7 @@ lint: ## Formatting, clippy with warnings denied, licences and bans, scripts and
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@if command -v cargo-deny >/dev/null; then \
-	    $(CARGO) deny --workspace --locked check bans licenses sources; \
+	    $(CARGO) deny --workspace --locked check --hide-inclusion-graph bans licenses sources; \
 	else \
 	    echo 'SKIPPED: licences and bans of dependencies (cargo install --locked cargo-deny)'; \
 	fi

@@ -55,7 +55,7 @@ step() {
     if [[ -t 1 ]]; then
         while kill -0 "$running" 2>/dev/null; do
             printf '\r\e[K%sslipstream:%s %s … %d s  \e[2m%s\e[0m' "$bold" "$plain" "$label" $((SECONDS - start)) \
-                "$(tail -n1 "$log" 2>/dev/null | tr -cd '[:print:]' | cut -c1-$((${COLUMNS:-80} > 60 ? ${COLUMNS:-80} - 50 : 20)))"
+                "$(tail -c 400 "$log" 2>/dev/null | tr '\r' '\n' | tail -n1 | tr -cd '[:print:]' | cut -c1-$((${COLUMNS:-80} > 60 ? ${COLUMNS:-80} - 50 : 20)))"
             sleep 0.5
         done
         printf '\r\e[K'
@@ -63,7 +63,8 @@ step() {
     wait "$running" || code=$?
     running=''
     if ((code != 0)); then
-        tail -n 20 "$log" | sed 's/^/    /' >&2
+        # Without the bars that curl draws.
+        tr '\r' '\n' <"$log" | sed '/^[#=O -]*$/d; s/^/    /' | tail -n 20 >&2
         die "$label failed (exit status $code)" "The whole output is in $log." ${hint:+"$hint"}
     fi
     say "$label: done in $((SECONDS - start)) s"
