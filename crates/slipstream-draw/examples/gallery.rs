@@ -141,7 +141,7 @@ struct Source {
 }
 
 fn sources() -> Result<Vec<Source>> {
-    let clips: [(&str, &str, (u32, u32), u32, Vec<ObjectMeta>); 5] = [
+    let clips = [
         ("Motorway km 39", "km39-morning-960x540-5fps.mp4", (960, 540), 40, boxes("km39-morning.gt.txt", 41)),
         (
             "Crosswalk",

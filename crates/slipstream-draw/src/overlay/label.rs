@@ -6,7 +6,7 @@ use std::fmt::Write;
 use slipstream_meta::ObjectMeta;
 
 use super::names::{ends_with_digit, initials};
-use super::{OverlayStyle, Sizes, draw_line, padding, places_text, stroke};
+use super::{OverlayStyle, Sizes, draw_line, outline, padding, places_text};
 use crate::plane::{Area, Painter};
 use crate::style::{class_color, ink_on};
 use crate::text::Typesetter;
@@ -90,11 +90,10 @@ pub(super) fn draw(
     // As high as capitals need, with as much room above and below as beside them.
     let height = type_.cap_height(size) + 2 * padding.max(2);
     for object in order.iter().filter_map(|index| objects.get(*index)) {
-        let Some(area) = Area::of_rect(object.rect) else { continue };
+        let Some((area, border)) = outline(object, sizes) else { continue };
         if area.intersection(room).is_empty() {
             continue;
         }
-        let border = object.border_width.map_or(sizes.border, stroke);
         let below_top = area.y0 + border;
         let mut forms = [true, false].into_iter();
         let place = forms.find_map(|full| {

@@ -141,13 +141,13 @@ impl Overlay {
         let sizes = Sizes::new(viewport, style);
         if style.display_boxes {
             for object in &frame.objects {
-                let Some(area) = Area::of_rect(object.rect) else { continue };
+                let Some((area, border)) = outline(object, sizes) else { continue };
                 if let Some(fill) = object.fill {
                     let ink = painter.ink(fill);
                     painter.fill(area, &ink);
                 }
                 let ink = painter.ink(object.border_color.unwrap_or_else(|| class_color(object.class_id)));
-                painter.frame(area, object.border_width.map_or(sizes.border, stroke), &ink);
+                painter.frame(area, border, &ink);
             }
         }
         for item in &frame.display {
@@ -185,6 +185,16 @@ impl Overlay {
             card::draw(&mut painter, &mut self.type_, &source.name, status, viewport, sizes.line);
         }
     }
+}
+
+/// Where the box of an object is drawn and how wide its border is.
+fn outline(object: &ObjectMeta, sizes: Sizes) -> Option<(Area, i32)> {
+    let area = Area::of_rect(object.rect)?;
+    Some(match object.border_width {
+        Some(width) => (area, stroke(width)),
+        // A border that shares no chroma sample with its surroundings has its full colour.
+        None => (area.on_samples(), sizes.border),
+    })
 }
 
 /// Whether an object brings text that says where and how large it is to be, rather than what its label is to say.

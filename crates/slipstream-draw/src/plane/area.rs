@@ -37,6 +37,13 @@ impl Area {
         (!area.is_empty()).then_some(area)
     }
 
+    /// The area with its edges at the nearest whole chroma samples, at least one of them wide and high.
+    pub(crate) fn on_samples(self) -> Self {
+        let even = |edge: i32| (edge + 1) & !1;
+        let (x0, y0) = (even(self.x0), even(self.y0));
+        Self { x0, y0, x1: even(self.x1).max(x0 + 2), y1: even(self.y1).max(y0 + 2) }
+    }
+
     /// The area from its top left corner and size.
     pub(crate) fn at(x0: i32, y0: i32, width: i32, height: i32) -> Self {
         Self { x0, y0, x1: x0.saturating_add(width), y1: y0.saturating_add(height) }

@@ -175,18 +175,29 @@ struct Stroke {
 }
 
 impl Stroke {
-    /// `None` if there is nothing to draw: no length, no width, or something that is not a finite number.
+    /// `None` if there is nothing to draw: no length, no width, or something that is not a finite number. Level and
+    /// upright lines are moved to whole pixels, so that they are crisp.
     fn new(from: Point, to: Point, width: f32) -> Option<Self> {
-        let (x, y, width) = (f64::from(from.x), f64::from(from.y), f64::from(width));
-        let (dx, dy) = (f64::from(to.x) - x, f64::from(to.y) - y);
+        let (mut from, mut to) = ([from.x, from.y].map(f64::from), [to.x, to.y].map(f64::from));
+        let mut width = f64::from(width);
+        let drawable = from.iter().chain(&to).chain([&width]).all(|value| value.is_finite()) && width > 0.0;
+        if !drawable || from == to {
+            return None;
+        }
+        for axis in 0..2 {
+            if from[axis] == to[axis] {
+                width = width.round().max(1.0);
+                let edge = (from[axis] - width / 2.0).round();
+                from[axis] = edge + width / 2.0;
+                to[axis] = from[axis];
+                let other = 1 - axis;
+                (from[other], to[other]) = (from[other].round(), to[other].round());
+            }
+        }
+        let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
         let length = dx.hypot(dy);
-        let drawable = length > 0.0 && width > 0.0 && length.is_finite() && width.is_finite();
-        drawable.then(|| Self {
-            from: [x, y],
-            along: [dx / length, dy / length],
-            length,
-            half_width: width / 2.0,
-        })
+        let along = [dx / length, dy / length];
+        (length > 0.0).then_some(Self { from, along, length, half_width: width / 2.0 })
     }
 
     /// The point `along` pixels from the start and `across` pixels to the right of the way.
