@@ -61,7 +61,7 @@ fn display_names() {
 fn lists_split_where_an_input_begins() {
     let list = |text: &str| {
         let InputList(inputs) = text.parse().unwrap();
-        inputs.iter().map(|i| i.to_string()).collect::<Vec<_>>()
+        inputs.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(list("rtsp://a/1, rtsp://b/2"), ["rtsp://a/1", "rtsp://b/2"]);
     assert_eq!(

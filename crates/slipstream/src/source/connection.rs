@@ -1,0 +1,233 @@
+//! One connection to a camera, or one run through a file: the elements from the network to the multiplexer's pad.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gst::glib;
+use gst::prelude::*;
+
+use super::{Event, Shared};
+use crate::settings::{SourceArgs, Transport};
+use crate::uri::{Credentials, Input, NetworkUri};
+
+/// `GstRTSPSrc` answers to a camera that hangs in the middle of a reply within this (microseconds).
+const RTSP_TIMEOUT_US: u64 = 5_000_000;
+
+/// The elements could not be set up; nothing that a camera can cause.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BuildError {
+    #[error("an element is missing: {0}")]
+    Element(#[from] glib::BoolError),
+    #[error("the source does not start: {0}")]
+    State(#[from] gst::StateChangeError),
+    #[error("{0}")]
+    Path(#[from] glib::Error),
+}
+
+/// What a connection is made of, whichever camera it is for.
+pub(super) struct Plan<'a> {
+    pub(super) pipeline: &'a gst::Pipeline,
+    pub(super) mux_pad: &'a gst::Pad,
+    pub(super) input: &'a Input,
+    pub(super) settings: &'a SourceArgs,
+    pub(super) decoder_threads: u32,
+    /// Whether the end of the stream is the multiplexer's to know, or the start of another run.
+    pub(super) passes_end: bool,
+    pub(super) over_udp: bool,
+}
+
+/// The elements of one connection, in the pipeline and playing.
+pub(super) struct Connection {
+    pipeline: gst::Pipeline,
+    bin: gst::Bin,
+    src: gst::GhostPad,
+    mux_pad: gst::Pad,
+}
+
+impl Connection {
+    /// Starts connecting; everything that happens from then on is told to `shared`.
+    pub(super) fn start(plan: &Plan<'_>, name: &str, shared: &Arc<Shared>) -> Result<Self, BuildError> {
+        let bin = gst::Bin::builder().name(name).async_handling(true).build();
+        // The camera's own state: neither its failures nor its waiting hold up the pipeline.
+        bin.set_locked_state(true);
+        limit_decoder_threads(&bin, plan.decoder_threads);
+
+        let convert = gst::ElementFactory::make("videoconvert").build()?;
+        bin.add(&convert)?;
+        let convert_src = convert.static_pad("src").ok_or_else(|| glib::bool_error!("videoconvert has no src pad"))?;
+        let src = gst::GhostPad::builder_with_target(&convert_src)?.name("src").build();
+        watch(&src, shared, plan.passes_end);
+        bin.add_pad(&src)?;
+
+        match plan.input {
+            Input::Rtsp(uri) => add_rtsp(&bin, uri, plan, &convert, shared)?,
+            Input::Http(uri) => add_uri(&bin, &uri.location(), uri.credentials(), &convert)?,
+            Input::File(path) => add_uri(&bin, &glib::filename_to_uri(std::path::absolute(path).unwrap_or_else(|_| path.clone()), None)?, None, &convert)?,
+            Input::Device(path) => {
+                let camera = gst::ElementFactory::make("v4l2src").property("device", path.to_string_lossy().as_ref()).build()?;
+                let decode = add_decoder(&bin, &convert)?;
+                bin.add(&camera)?;
+                camera.link(&decode)?;
+            }
+        }
+
+        plan.pipeline.add(&bin)?;
+        let connection = Self {
+            pipeline: plan.pipeline.clone(),
+            bin,
+            src,
+            mux_pad: plan.mux_pad.clone(),
+        };
+        connection.src.link(&connection.mux_pad).map_err(|err| glib::bool_error!("cannot link to the multiplexer: {err}"))?;
+        connection.bin.set_state(gst::State::Playing)?;
+        Ok(connection)
+    }
+}
+
+impl Drop for Connection {
+    /// Takes the elements out of the pipeline; the camera is told that we leave, for as long as it listens.
+    fn drop(&mut self) {
+        if self.bin.set_state(gst::State::Null).is_err() {
+            tracing::debug!("{} did not stop in order", self.bin.name());
+        }
+        let _ = self.src.unlink(&self.mux_pad);
+        if let Err(err) = self.pipeline.remove(&self.bin) {
+            tracing::debug!("{} is not in the pipeline: {err}", self.bin.name());
+        }
+    }
+}
+
+/// Counts frames and reports the end of the stream.
+fn watch(src: &gst::GhostPad, shared: &Arc<Shared>, passes_end: bool) {
+    let frames = Arc::downgrade(shared);
+    src.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        if let Some(shared) = frames.upgrade() {
+            shared.saw_frame();
+        }
+        gst::PadProbeReturn::Ok
+    });
+    let events = Arc::downgrade(shared);
+    src.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if !matches!(info.event().map(|event| event.type_()), Some(gst::EventType::Eos)) {
+            return gst::PadProbeReturn::Ok;
+        }
+        if let Some(shared) = events.upgrade() {
+            shared.tell(Event::Ended);
+        }
+        if passes_end { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Drop }
+    });
+}
+
+/// Frame threads cost a software decoder a sixth more work and a frame of delay each, so many cameras get one each.
+fn limit_decoder_threads(bin: &gst::Bin, threads: u32) {
+    bin.connect_deep_element_added(move |_, _, element| {
+        let libav = element.factory().is_some_and(|factory| factory.name().starts_with("avdec_"));
+        if libav && element.find_property("max-threads").is_some() {
+            element.set_property("max-threads", threads as i32);
+        }
+    });
+}
+
+fn link_video(pad: &gst::Pad, convert: &gst::Element) {
+    let video = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+    let video = video.structure(0).is_some_and(|s| s.name().starts_with("video/"));
+    let Some(sink) = convert.static_pad("sink").filter(|sink| video && !sink.is_linked()) else { return };
+    if let Err(err) = pad.link(&sink) {
+        tracing::debug!("cannot link {}: {err}", pad.name());
+    }
+}
+
+fn add_decoder(bin: &gst::Bin, convert: &gst::Element) -> Result<gst::Element, BuildError> {
+    let decode = gst::ElementFactory::make("decodebin").build()?;
+    let convert = convert.downgrade();
+    decode.connect_pad_added(move |_, pad| {
+        if let Some(convert) = convert.upgrade() {
+            link_video(pad, &convert);
+        }
+    });
+    bin.add(&decode)?;
+    Ok(decode)
+}
+
+fn add_rtsp(
+    bin: &gst::Bin,
+    uri: &NetworkUri,
+    plan: &Plan<'_>,
+    convert: &gst::Element,
+    shared: &Arc<Shared>,
+) -> Result<(), BuildError> {
+    let protocols = match plan.settings.transport {
+        Transport::Udp => "udp-mcast+udp",
+        Transport::Auto if plan.over_udp => "udp-mcast+udp",
+        Transport::Auto | Transport::Tcp => "tcp",
+    };
+    let source = gst::ElementFactory::make("rtspsrc")
+        .property("location", uri.location())
+        .property("latency", plan.settings.latency)
+        .property_from_str("protocols", protocols)
+        .property("timeout", RTSP_TIMEOUT_US)
+        .property("tcp-timeout", RTSP_TIMEOUT_US)
+        .property("drop-on-latency", true)
+        .property("add-reference-timestamp-meta", true)
+        .build()?;
+    if let Some(Credentials { user, password }) = uri.credentials() {
+        source.set_property("user-id", user);
+        source.set_property("user-pw", password);
+    }
+    // Only the first video stream is asked for; a camera's microphone stays off.
+    let selected = AtomicBool::new(false);
+    source.connect("select-stream", false, move |args| {
+        let caps = args.get(2).and_then(|value| value.get::<gst::Caps>().ok());
+        let video = caps.is_some_and(|caps| {
+            caps.structure(0).is_some_and(|s| s.get::<&str>("media").is_ok_and(|media| media == "video"))
+        });
+        Some((video && !selected.swap(true, Ordering::Relaxed)).to_value())
+    });
+    let decode = add_decoder(bin, convert)?;
+    let decoder = decode.downgrade();
+    source.connect_pad_added(move |_, pad| {
+        if let Some(sink) = decoder.upgrade().and_then(|decode| decode.static_pad("sink"))
+            && let Err(err) = pad.link(&sink)
+        {
+            tracing::debug!("cannot link {}: {err}", pad.name());
+        }
+    });
+    let shared = Arc::downgrade(shared);
+    source.connect_no_more_pads(move |source| {
+        if source.src_pads().is_empty()
+            && let Some(shared) = shared.upgrade()
+        {
+            shared.tell(Event::NoVideo);
+        }
+    });
+    bin.add(&source)?;
+    Ok(())
+}
+
+fn add_uri(
+    bin: &gst::Bin,
+    uri: &str,
+    credentials: Option<&Credentials>,
+    convert: &gst::Element,
+) -> Result<(), BuildError> {
+    let source = gst::ElementFactory::make("uridecodebin").property("uri", uri).build()?;
+    let credentials = credentials.cloned();
+    source.connect("source-setup", false, move |args| {
+        let element = args.get(1).and_then(|value| value.get::<gst::Element>().ok());
+        if let (Some(element), Some(Credentials { user, password })) = (element, &credentials)
+            && element.find_property("user-id").is_some()
+        {
+            element.set_property("user-id", user);
+            element.set_property("user-pw", password);
+        }
+        None
+    });
+    let convert = convert.downgrade();
+    source.connect_pad_added(move |_, pad| {
+        if let Some(convert) = convert.upgrade() {
+            link_video(pad, &convert);
+        }
+    });
+    bin.add(&source)?;
+    Ok(())
+}
