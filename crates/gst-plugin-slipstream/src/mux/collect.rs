@@ -20,12 +20,21 @@ pub(super) enum Offer<F> {
 }
 
 #[derive(Debug)]
+struct Queued<F> {
+    time: u64,
+    /// Times before this frame have nothing to do with those from it on.
+    starts_anew: bool,
+    frame: F,
+}
+
+#[derive(Debug)]
 struct Lane<F> {
-    frames: VecDeque<(u64, F)>,
+    frames: VecDeque<Queued<F>>,
     live: bool,
     ended: bool,
-    /// Added to the times of a recorded source so that its first frame is due when it arrives.
-    offset: Option<i128>,
+    starts_anew: bool,
+    /// Added to the times of a recorded source that plays by the clock, so that its first frame is due when it arrives.
+    offset: i128,
 }
 
 /// The waiting frames of every source.
@@ -44,7 +53,7 @@ impl<F> Collector<F> {
     /// Opens a lane, empty.
     pub(super) fn open(&mut self, lane: u32) {
         let fresh =
-            Lane { frames: VecDeque::with_capacity(LANE_DEPTH), live: false, ended: false, offset: None };
+            Lane { frames: VecDeque::with_capacity(LANE_DEPTH), live: false, ended: false, starts_anew: true, offset: 0 };
         self.lanes.insert(lane, fresh);
     }
 
@@ -53,12 +62,19 @@ impl<F> Collector<F> {
         self.lanes.remove(&lane);
     }
 
+    /// The lane's source begins anew, perhaps after it had ended; what waits keeps its turn.
+    pub(super) fn restart(&mut self, lane: u32) {
+        if let Some(lane) = self.lanes.get_mut(&lane) {
+            lane.ended = false;
+            lane.starts_anew = true;
+        }
+    }
+
     /// Forgets what waits in a lane and that it had ended.
     pub(super) fn reset(&mut self, lane: u32) {
+        self.restart(lane);
         if let Some(lane) = self.lanes.get_mut(&lane) {
             lane.frames.clear();
-            lane.ended = false;
-            lane.offset = None;
         }
     }
 
@@ -97,7 +113,8 @@ impl<F> Collector<F> {
             lane.frames.pop_front();
             offer = Offer::Replaced;
         }
-        lane.frames.push_back((time, frame));
+        let starts_anew = std::mem::take(&mut lane.starts_anew);
+        lane.frames.push_back(Queued { time, starts_anew, frame });
         offer
     }
 
@@ -106,15 +123,15 @@ impl<F> Collector<F> {
     pub(super) fn tick(&mut self, now: u64) -> Vec<(u32, F)> {
         let mut batch = Vec::with_capacity(self.lanes.len());
         for (&index, lane) in &mut self.lanes {
-            let Some(&(time, _)) = lane.frames.front() else { continue };
-            if !lane.live {
-                let offset = *lane.offset.get_or_insert(i128::from(now) - i128::from(time));
-                if i128::from(time) + offset > i128::from(now) {
-                    continue;
-                }
+            let Some(head) = lane.frames.front_mut() else { continue };
+            if std::mem::take(&mut head.starts_anew) {
+                lane.offset = i128::from(now) - i128::from(head.time);
             }
-            if let Some((_, frame)) = lane.frames.pop_front() {
-                batch.push((index, frame));
+            if !lane.live && i128::from(head.time) + lane.offset > i128::from(now) {
+                continue;
+            }
+            if let Some(head) = lane.frames.pop_front() {
+                batch.push((index, head.frame));
             }
         }
         batch
@@ -126,12 +143,12 @@ impl<F> Collector<F> {
         if self.lanes.values().any(|lane| lane.frames.is_empty() && !lane.ended) {
             return None;
         }
-        let head = |lane: &Lane<F>| lane.frames.front().map(|&(time, _)| time);
+        let head = |lane: &Lane<F>| lane.frames.front().map(|head| head.time);
         let first = self.lanes.values().filter_map(head).min()?;
         let due = |lane: &Lane<F>| head(lane).is_some_and(|time| time - first < period.div_ceil(2).max(1));
         let lanes = self.lanes.iter_mut().filter(|(_, lane)| due(lane));
         let batch =
-            lanes.filter_map(|(&index, lane)| lane.frames.pop_front().map(|(_, frame)| (index, frame)));
+            lanes.filter_map(|(&index, lane)| lane.frames.pop_front().map(|head| (index, head.frame)));
         Some((first, batch.collect()))
     }
 }
@@ -187,6 +204,22 @@ mod tests {
         assert_eq!(c.tick(40), [(0, "a0")]);
         assert_eq!(c.tick(200), []);
         assert_eq!(c.tick(240), [(0, "a1")]);
+    }
+
+    #[test]
+    fn a_recorded_lane_that_starts_over_loses_nothing_and_goes_on_in_time() {
+        let mut c = collector(&[false]);
+        c.offer(0, 0, "a0");
+        assert_eq!(c.tick(40), [(0, "a0")]);
+        c.offer(0, 40, "a1");
+        c.end(0);
+        c.restart(0);
+        assert_eq!(c.offer(0, 0, "b0"), Offer::Taken);
+        assert_eq!(c.tick(80), [(0, "a1")]);
+        assert_eq!(c.tick(120), [(0, "b0")]);
+        c.offer(0, 80, "b1");
+        assert_eq!(c.tick(160), []);
+        assert_eq!(c.tick(200), [(0, "b1")]);
     }
 
     #[test]

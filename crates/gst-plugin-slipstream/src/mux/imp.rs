@@ -187,7 +187,7 @@ impl SlipMux {
             }
             EventView::StreamStart(_) => {
                 // A source that had ended and starts anew is welcome.
-                self.state.lock().frames.reset(index);
+                self.state.lock().frames.restart(index);
                 true
             }
             EventView::Gap(_) | EventView::Tag(_) => true,
