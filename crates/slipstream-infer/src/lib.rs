@@ -1,1 +1,36 @@
 //! Detection on video pictures: nvinfer configuration, tensors, engines, parsers and clustering.
+//!
+//! [`InferConfig`] reads a detector's config file, [`Detector`] loads what it names and turns pictures into
+//! [`Detection`]s, [`schedule`] says which pictures are worth it.
+//!
+//! ```no_run
+//! use slipstream_infer::{Detector, InferConfig};
+//! # fn pictures() -> Vec<slipstream_meta::Picture<'static>> { Vec::new() }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (config, notices) = InferConfig::load("detector.txt")?;
+//! for notice in notices {
+//!     eprintln!("{notice}");
+//! }
+//! let mut detector = Detector::new(config, None)?;
+//! for objects in detector.detect(&pictures())? {
+//!     for object in objects {
+//!         println!("{:?} {:.2} {:?}", detector.labels().class(object.class_id), object.confidence, object.rect);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod cluster;
+pub mod config;
+mod detector;
+pub mod engine;
+pub mod parse;
+pub mod schedule;
+pub mod tensor;
+
+pub use cluster::Detection;
+pub use config::InferConfig;
+pub use detector::{Detector, DetectorError, Region, Timings};
+pub use schedule::{Policy, Scheduler};

@@ -1,0 +1,474 @@
+//! The configuration of a detector in the format of DeepStream's nvinfer: INI (`.txt`, `.cfg`, …) or YAML (`.yml`,
+//! `.yaml`).
+
+mod class_attrs;
+mod document;
+mod ini;
+mod labels;
+mod property;
+mod value;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use class_attrs::ClassAttrs;
+use document::Document;
+pub use document::{ConfigError, Location, Notice};
+pub use labels::Labels;
+use slipstream_meta::Size;
+use value::Field;
+
+/// What a detector loads and how it treats pictures and boxes.
+///
+/// A file has a group `[property]` and, for detectors, `[class-attrs-all]` and `[class-attrs-N]` (see [`ClassAttrs`]).
+/// Paths in a file are relative to the file's own folder.
+///
+/// ```ini
+/// [property]
+/// onnx-file=detector.onnx
+/// labelfile-path=labels.txt
+/// num-detected-classes=4
+/// model-color-format=1
+/// cluster-mode=2
+///
+/// [class-attrs-all]
+/// pre-cluster-threshold=0.35
+/// nms-iou-threshold=0.5
+/// ```
+///
+/// The same as YAML; lists are written as `a;b;c` or as YAML lists:
+///
+/// ```yaml
+/// property:
+///   onnx-file: detector.onnx
+///   labelfile-path: labels.txt
+///   num-detected-classes: 4
+///   model-color-format: 1
+///   cluster-mode: 2
+/// class-attrs-all:
+///   pre-cluster-threshold: 0.35
+///   nms-iou-threshold: 0.5
+/// ```
+///
+/// Keys of `[property]` with a meaning:
+///
+/// | key | values | default | meaning |
+/// |---|---|---|---|
+/// | `gie-unique-id` | 1… | 15 | number of the component in the metadata |
+/// | `process-mode` | 1 primary, 2 secondary | 1 | whole frames, or the objects that another component found |
+/// | `interval` | 0… | 0 | frames of a source to skip between two inferences |
+/// | `batch-size` | 1…1024 | 1 | images per inference |
+/// | `network-mode` | 0 FP32, 1 INT8, 2 FP16, 3 best | 0 | precision wished for; the model's own counts |
+/// | `network-type` | 0 detector, 1 classifier, 2 segmentation, 3 instance segmentation, 100 other | 0 | |
+/// | `onnx-file` | path | | the model |
+/// | `model-file`, `proto-file` | path | | weights and layers of a Caffe model |
+/// | `infer-dims` | c;h;w | the model's | size of the network's input |
+/// | `output-blob-names` | names | all | output tensors to look at |
+/// | `net-scale-factor` | number | 1 | y = factor × (x − mean), x in 0…255 |
+/// | `offsets` | one number per channel | 0 | mean of each channel |
+/// | `mean-file` | path of a PPM picture | | mean of each pixel |
+/// | `model-color-format` | 0 RGB, 1 BGR, 2 GRAY | 0 | channels of the network |
+/// | `maintain-aspect-ratio` | 0, 1 | 0 | scale evenly and pad with black |
+/// | `symmetric-padding` | 0, 1 | 0 | pad on both sides, not only right and below |
+/// | `network-input-order` | 0 NCHW, 1 NHWC | 0 | order of the input tensor |
+/// | `labelfile-path` | path | | names of the classes, one a line |
+/// | `num-detected-classes` | 0… | 0 | classes of the network; boxes of further ones are dropped |
+/// | `cluster-mode` | see [`ClusterMode`] | 0 | |
+/// | `parse-bbox-func-name` | name | by tensors | how output tensors become boxes, see [`crate::parse`] |
+/// | `filter-out-class-ids` | list | none | classes that are not reported |
+/// | `crop-objects-to-roi-boundary` | 0, 1 | 0 | clip boxes that leave the frame instead of dropping them |
+/// | `operate-on-gie-id`, `operate-on-class-ids` | | all | secondary: which objects to look at |
+/// | `input-object-{min,max}-{width,height}` | pixels | 0 | secondary: size of the objects to look at |
+/// | `secondary-reinfer-interval` | frames | | secondary: when to look at the same object again |
+/// | `classifier-threshold`, `classifier-type`, `classifier-async-mode` | | | classifiers |
+/// | `segmentation-threshold`, `output-tensor-meta` | | | |
+///
+/// Keys that only concern NVIDIA's hardware or engines (`gpu-id`, `workspace-size`, `enable-dla`, …) are accepted
+/// without a word. Unknown and deprecated keys are reported as a [`Notice`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct InferConfig {
+    /// The file that this comes from.
+    pub path: PathBuf,
+    /// `gie-unique-id`: number of the component in the metadata.
+    pub unique_id: u32,
+    /// `process-mode`.
+    pub process_mode: ProcessMode,
+    /// `network-type`.
+    pub network_type: NetworkType,
+    /// `network-mode`: the precision that the file wishes for.
+    pub network_mode: NetworkMode,
+    /// `batch-size`: images per inference.
+    pub batch_size: u32,
+    /// `interval`: frames of a source to skip between two inferences.
+    pub interval: u32,
+    /// The model, from `onnx-file`, or `model-file` and `proto-file`, or another format's key.
+    pub model: Option<Model>,
+    /// `infer-dims`: size of the network's input.
+    pub infer_dims: Option<Dims>,
+    /// `output-blob-names`: output tensors to look at; empty for all.
+    pub output_blob_names: Vec<String>,
+    /// `net-scale-factor`.
+    pub net_scale_factor: f32,
+    /// `offsets`: mean of each channel in 0…255; empty for none.
+    pub offsets: Vec<f32>,
+    /// `mean-file`: picture of the network's size that holds the mean of each pixel.
+    pub mean_file: Option<PathBuf>,
+    /// `model-color-format`.
+    pub model_color_format: ModelColorFormat,
+    /// `maintain-aspect-ratio`.
+    pub maintain_aspect_ratio: bool,
+    /// `symmetric-padding`; counts only with `maintain_aspect_ratio`.
+    pub symmetric_padding: bool,
+    /// `network-input-order`.
+    pub network_input_order: TensorOrder,
+    /// `labelfile-path`.
+    pub labelfile_path: Option<PathBuf>,
+    /// `num-detected-classes`.
+    pub num_detected_classes: u32,
+    /// `cluster-mode`.
+    pub cluster_mode: ClusterMode,
+    /// `parse-bbox-func-name`.
+    pub parse_bbox_func_name: Option<String>,
+    /// `custom-lib-path`: library of the parse function; not loaded.
+    pub custom_lib_path: Option<PathBuf>,
+    /// `classifier-threshold`: least probability in 0…1.
+    pub classifier_threshold: f32,
+    /// `classifier-type`.
+    pub classifier_type: Option<String>,
+    /// `classifier-async-mode`.
+    pub classifier_async_mode: bool,
+    /// `segmentation-threshold`: least probability in 0…1.
+    pub segmentation_threshold: f32,
+    /// `secondary-reinfer-interval` in frames; `None` where the file sets none.
+    pub secondary_reinfer_interval: Option<u32>,
+    /// `output-tensor-meta`.
+    pub output_tensor_meta: bool,
+    /// `operate-on-gie-id`: component whose objects a secondary one looks at; `None` for all.
+    pub operate_on_gie_id: Option<u32>,
+    /// `operate-on-class-ids`: classes that a secondary component looks at; empty for all.
+    pub operate_on_class_ids: Vec<u32>,
+    /// `filter-out-class-ids`: classes that are not reported.
+    pub filter_out_class_ids: Vec<u32>,
+    /// `input-object-min-width`, `input-object-min-height`.
+    pub input_object_min: Size,
+    /// `input-object-max-width`, `input-object-max-height`; 0 sets none.
+    pub input_object_max: Size,
+    /// `crop-objects-to-roi-boundary`.
+    pub crop_objects_to_roi_boundary: bool,
+    /// `[class-attrs-all]`: what holds for classes without a group of their own.
+    pub class_attrs_all: ClassAttrs,
+    /// `[class-attrs-N]` on top of `[class-attrs-all]`, by class.
+    pub class_attrs: BTreeMap<u32, ClassAttrs>,
+    /// What runs the model. No key of the file sets it.
+    pub provider: ExecutionProvider,
+    /// Lines of the keys in `[property]`.
+    lines: BTreeMap<String, usize>,
+}
+
+/// What a component looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessMode {
+    /// Whole frames.
+    Primary,
+    /// Objects that another component found.
+    Secondary,
+}
+
+/// What a network tells about a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NetworkType {
+    /// Boxes with classes.
+    Detector,
+    /// Attributes of the whole picture.
+    Classifier,
+    /// A class for each pixel.
+    Segmentation,
+    /// Boxes with masks.
+    InstanceSegmentation,
+    /// Tensors that only the program understands.
+    Other,
+}
+
+/// Precision that a file wishes for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NetworkMode {
+    /// 32-bit floating point.
+    Fp32,
+    /// 8-bit integers.
+    Int8,
+    /// 16-bit floating point.
+    Fp16,
+    /// Whatever is fastest.
+    Best,
+}
+
+/// Files that hold a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Model {
+    /// An ONNX file.
+    Onnx(PathBuf),
+    /// A Caffe model; either file may be missing from the config.
+    Caffe {
+        /// Layers (`proto-file`).
+        proto: Option<PathBuf>,
+        /// Weights (`model-file`).
+        weights: Option<PathBuf>,
+    },
+    /// A format that only TensorRT reads.
+    Other {
+        /// The key that names it.
+        key: String,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Size of a network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dims {
+    /// Channels: 1 or 3.
+    pub channels: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Width in pixels.
+    pub width: u32,
+}
+
+impl Dims {
+    /// Width and height.
+    pub fn size(self) -> Size {
+        Size::new(self.width, self.height)
+    }
+}
+
+impl std::fmt::Display for Dims {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{};{};{}", self.channels, self.height, self.width)
+    }
+}
+
+/// Channels that a network takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelColorFormat {
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red.
+    Bgr,
+    /// Luma.
+    Gray,
+}
+
+/// How an input tensor is ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TensorOrder {
+    /// Image, channel, row, column.
+    Nchw,
+    /// Image, row, column, channel.
+    Nhwc,
+}
+
+/// How overlapping boxes of one class become one.
+///
+/// The numbers of `cluster-mode` changed after DeepStream 5.0's Developer Preview; the current ones count here:
+///
+/// | number | now | 5.0 Developer Preview |
+/// |---|---|---|
+/// | 0 | group rectangles | group rectangles |
+/// | 1 | DBSCAN | DBSCAN |
+/// | 2 | NMS | NMS |
+/// | 3 | DBSCAN, then NMS | none |
+/// | 4 | none | – |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClusterMode {
+    /// OpenCV's `groupRectangles`.
+    GroupRectangles,
+    /// Density-based clustering; the mean box of each cluster stays.
+    Dbscan,
+    /// Non-maximum suppression.
+    Nms,
+    /// DBSCAN takes outliers away, then NMS.
+    Hybrid,
+    /// All boxes stay.
+    None,
+}
+
+/// What runs a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ExecutionProvider {
+    /// ONNX Runtime's own kernels on the CPU.
+    #[default]
+    Cpu,
+}
+
+impl InferConfig {
+    /// Reads a config file: YAML if its name ends in `.yml` or `.yaml`, else INI. Also returns what the file's author
+    /// should know. The files that it names are read later, by [`crate::Detector::new`].
+    ///
+    /// # Errors
+    /// If the file cannot be read, or a line is not understood, or a value is not allowed.
+    pub fn load(path: impl AsRef<Path>) -> Result<(Self, Vec<Notice>), ConfigError> {
+        let path = path.as_ref();
+        let bytes =
+            std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|&&byte| byte == b'\n').count();
+            Document::new(path).syntax(line, "the text is not UTF-8")
+        })?;
+        Self::parse(text, path)
+    }
+
+    /// Reads the text of a config file. `path` decides about the format and is where relative paths start.
+    ///
+    /// # Errors
+    /// If a line is not understood or a value is not allowed.
+    pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<(Self, Vec<Notice>), ConfigError> {
+        let path = path.as_ref();
+        let text = text.trim_start_matches('\u{feff}');
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let document = match extension {
+            Some("yml" | "yaml") => yaml::parse(text, path)?,
+            _ => ini::parse(text, path)?,
+        };
+        Self::from_document(document, path)
+    }
+
+    fn from_document(mut document: Document, path: &Path) -> Result<(Self, Vec<Notice>), ConfigError> {
+        let file = document.file.clone();
+        let groups = std::mem::take(&mut document.groups);
+        let Some(properties) = groups.iter().find(|group| group.name == "property") else {
+            return Err(ConfigError::NoProperties { path: path.to_owned() });
+        };
+        let mut config = Self { path: path.to_owned(), ..Self::default() };
+        config.lines = properties.entries.iter().map(|e| (e.key.clone(), e.line)).collect();
+        for entry in &properties.entries {
+            let field = Field { file: &file, group: &properties.name, entry };
+            if let Some(message) = config.set(&field)? {
+                document.notice(entry.line, message);
+            }
+        }
+
+        if let Some(all) = groups.iter().find(|group| group.name == ALL_CLASSES) {
+            for entry in &all.entries {
+                let field = Field { file: &file, group: &all.name, entry };
+                if let Some(message) = config.class_attrs_all.set(&field)? {
+                    document.notice(entry.line, message);
+                }
+            }
+        }
+        for group in &groups {
+            if group.name == "property" || group.name == ALL_CLASSES {
+                continue;
+            }
+            let class = group.name.strip_prefix("class-attrs-").and_then(|class| class.parse::<u32>().ok());
+            let Some(class) = class else {
+                document.notice(group.line, format!("Unknown group [{}]", group.name));
+                continue;
+            };
+            if !config.is_detector() {
+                continue;
+            }
+            if class >= config.num_detected_classes {
+                return Err(ConfigError::NoSuchClass {
+                    location: document.location(group.line),
+                    group: group.name.clone(),
+                    classes: config.num_detected_classes,
+                });
+            }
+            let mut attrs = config.class_attrs_all.clone();
+            for entry in &group.entries {
+                let field = Field { file: &file, group: &group.name, entry };
+                if let Some(message) = attrs.set(&field)? {
+                    document.notice(entry.line, message);
+                }
+            }
+            config.class_attrs.insert(class, attrs);
+        }
+        Ok((config, document.notices))
+    }
+
+    /// Whether the network gives boxes.
+    pub fn is_detector(&self) -> bool {
+        matches!(self.network_type, NetworkType::Detector | NetworkType::InstanceSegmentation)
+    }
+
+    /// What holds for class `class_id`.
+    pub fn attrs(&self, class_id: u32) -> &ClassAttrs {
+        self.class_attrs.get(&class_id).unwrap_or(&self.class_attrs_all)
+    }
+
+    /// Where `[property]` sets `key`; line 0 if it does not, that is if a program did.
+    pub fn location(&self, key: &str) -> Location {
+        Location { file: self.path.as_path().into(), line: self.lines.get(key).copied().unwrap_or_default() }
+    }
+
+    /// Whether the file has `key` in `[property]`.
+    pub fn is_set(&self, key: &str) -> bool {
+        self.lines.contains_key(key)
+    }
+
+    /// Reads the label file; no labels if the config names none.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn read_labels(&self) -> Result<Labels, ConfigError> {
+        let Some(path) = &self.labelfile_path else { return Ok(Labels::default()) };
+        Labels::read(path).map_err(|source| self.file_error("labelfile-path", path, source))
+    }
+
+    /// The error that the file at `path`, which `key` names, cannot be read.
+    pub fn file_error(&self, key: &str, path: &Path, source: std::io::Error) -> ConfigError {
+        ConfigError::File { location: self.location(key), key: key.to_owned(), path: path.to_owned(), source }
+    }
+}
+
+const ALL_CLASSES: &str = "class-attrs-all";
+
+/// `gie-unique-id` of a component that sets none.
+const DEFAULT_UNIQUE_ID: u32 = 15;
+
+impl Default for InferConfig {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::new(),
+            unique_id: DEFAULT_UNIQUE_ID,
+            process_mode: ProcessMode::Primary,
+            network_type: NetworkType::Detector,
+            network_mode: NetworkMode::Fp32,
+            batch_size: 1,
+            interval: 0,
+            model: None,
+            infer_dims: None,
+            output_blob_names: Vec::new(),
+            net_scale_factor: 1.0,
+            offsets: Vec::new(),
+            mean_file: None,
+            model_color_format: ModelColorFormat::Rgb,
+            maintain_aspect_ratio: false,
+            symmetric_padding: false,
+            network_input_order: TensorOrder::Nchw,
+            labelfile_path: None,
+            num_detected_classes: 0,
+            cluster_mode: ClusterMode::GroupRectangles,
+            parse_bbox_func_name: None,
+            custom_lib_path: None,
+            classifier_threshold: 0.0,
+            classifier_type: None,
+            classifier_async_mode: false,
+            segmentation_threshold: 0.0,
+            secondary_reinfer_interval: None,
+            output_tensor_meta: false,
+            operate_on_gie_id: None,
+            operate_on_class_ids: Vec::new(),
+            filter_out_class_ids: Vec::new(),
+            input_object_min: Size::default(),
+            input_object_max: Size::default(),
+            crop_objects_to_roi_boundary: false,
+            class_attrs_all: ClassAttrs::default(),
+            class_attrs: BTreeMap::new(),
+            provider: ExecutionProvider::default(),
+            lines: BTreeMap::new(),
+        }
+    }
+}

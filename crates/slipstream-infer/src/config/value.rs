@@ -1,0 +1,116 @@
+//! Typed reading of a pair's text.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::document::{ConfigError, Entry, Location};
+
+/// One pair of a config file with all that an error about it has to name.
+#[derive(Clone, Copy)]
+pub(super) struct Field<'a> {
+    pub(super) file: &'a std::sync::Arc<Path>,
+    pub(super) group: &'a str,
+    pub(super) entry: &'a Entry,
+}
+
+impl<'a> Field<'a> {
+    pub(super) fn key(&self) -> &'a str {
+        &self.entry.key
+    }
+
+    pub(super) fn text(&self) -> &'a str {
+        self.entry.value.trim()
+    }
+
+    pub(super) fn location(&self) -> Location {
+        Location { file: self.file.clone(), line: self.entry.line }
+    }
+
+    pub(super) fn wrong(&self, allowed: impl Into<String>) -> ConfigError {
+        ConfigError::Value {
+            location: self.location(),
+            group: self.group.to_owned(),
+            key: self.key().to_owned(),
+            value: self.text().to_owned(),
+            allowed: allowed.into(),
+        }
+    }
+
+    /// A whole number within `range`.
+    pub(super) fn int<T>(&self, range: RangeInclusive<T>) -> Result<T, ConfigError>
+    where
+        T: FromStr + PartialOrd + Display,
+    {
+        self.text().parse().ok().filter(|value| range.contains(value)).ok_or_else(|| {
+            self.wrong(format!("expected a whole number from {} to {}", range.start(), range.end()))
+        })
+    }
+
+    /// A whole number of 0 or more.
+    pub(super) fn count(&self) -> Result<u32, ConfigError> {
+        self.int(0..=u32::MAX)
+    }
+
+    /// A finite number.
+    pub(super) fn float(&self) -> Result<f32, ConfigError> {
+        number(self.text()).ok_or_else(|| self.wrong("expected a number"))
+    }
+
+    /// A finite number within `range`.
+    pub(super) fn float_in(&self, range: RangeInclusive<f32>) -> Result<f32, ConfigError> {
+        number(self.text())
+            .filter(|value| range.contains(value))
+            .ok_or_else(|| self.wrong(format!("expected a number from {} to {}", range.start(), range.end())))
+    }
+
+    /// 0 or 1, or the words for them.
+    pub(super) fn flag(&self) -> Result<bool, ConfigError> {
+        match self.text() {
+            "0" | "false" | "False" => Ok(false),
+            "1" | "true" | "True" => Ok(true),
+            _ => Err(self.wrong("expected 0 or 1")),
+        }
+    }
+
+    /// One of a set of numbered choices: number, meaning in words, value.
+    pub(super) fn choice<T: Copy>(&self, choices: &[(u32, &str, T)]) -> Result<T, ConfigError> {
+        let number = self.text().parse().ok();
+        choices.iter().find(|choice| Some(choice.0) == number).map(|choice| choice.2).ok_or_else(|| {
+            let allowed: Vec<_> =
+                choices.iter().map(|(number, words, _)| format!("{number} {words}")).collect();
+            self.wrong(format!("expected {}", allowed.join(", ")))
+        })
+    }
+
+    /// The parts of a `;`-separated list; a `;` at the end adds none.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let text = self.text();
+        let text = text.strip_suffix(';').unwrap_or(text);
+        text.split(';').map(str::trim).filter(move |_| !text.is_empty())
+    }
+
+    /// A `;`-separated list of finite numbers.
+    pub(super) fn floats(&self) -> Result<Vec<f32>, ConfigError> {
+        let list: Option<_> = self.parts().map(number).collect();
+        list.ok_or_else(|| self.wrong("expected numbers separated by ;"))
+    }
+
+    /// A `;`-separated list of whole numbers of 0 or more.
+    pub(super) fn counts(&self) -> Result<Vec<u32>, ConfigError> {
+        let list: Result<_, _> = self.parts().map(str::parse).collect();
+        list.map_err(|_| self.wrong("expected whole numbers separated by ;"))
+    }
+
+    /// A path, relative to the folder of the config file; `None` if the value is empty.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        let text = self.text();
+        let folder = self.file.parent().unwrap_or(Path::new(""));
+        (!text.is_empty()).then(|| folder.join(text))
+    }
+}
+
+fn number(text: &str) -> Option<f32> {
+    text.parse().ok().filter(|value: &f32| value.is_finite())
+}

@@ -1,0 +1,347 @@
+//! Running a model: ONNX Runtime, one single-threaded session per worker.
+//!
+//! Images run side by side, each on one core. On a CPU this gives as many images per second as threads inside an operator
+//! do on a quiet machine, and far more on a busy one.
+
+mod library;
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use ort::memory::Allocator;
+use ort::session::Session;
+use ort::value::{Outlet, Tensor, TensorElementType};
+
+use crate::config::{ConfigError, Dims, ExecutionProvider, InferConfig, Location, Model, TensorOrder};
+use crate::parse::{F32, OutputTensor, TensorInfo};
+
+/// Why a model cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// ONNX Runtime is not there.
+    #[error(
+        "ONNX Runtime is not installed: run \"make setup\", or set ORT_DYLIB_PATH to libonnxruntime.so of version 1.24 or \
+         later (the PyPI package onnxruntime holds it). Looked at: {}.{}",
+        searched.join("; "),
+        tried.iter().map(|line| format!("\n  {line}")).collect::<String>()
+    )]
+    Library {
+        /// Where it was looked for.
+        searched: Vec<String>,
+        /// What loading each file that was found said.
+        tried: Vec<String>,
+    },
+    /// The config names no model.
+    #[error("{}: no model: set onnx-file in [property]", path.display())]
+    NoModel {
+        /// The config file.
+        path: PathBuf,
+    },
+    /// The config names a model of a format that cannot be run.
+    #[error("{location}: {key}={}: models of this kind cannot be run here; set onnx-file to an ONNX model", path.display())]
+    Format {
+        /// Where the config names it.
+        location: Location,
+        /// The key.
+        key: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The model file cannot be read.
+    #[error(transparent)]
+    File(#[from] ConfigError),
+    /// ONNX Runtime refuses the model.
+    #[error("{}: ONNX Runtime cannot load the model: {message}", path.display())]
+    Load {
+        /// The model file.
+        path: PathBuf,
+        /// What ONNX Runtime says.
+        message: String,
+    },
+    /// The model's input is not one of pictures.
+    #[error("{}: input {found}: {expected}", path.display())]
+    Input {
+        /// The model file.
+        path: PathBuf,
+        /// The model's inputs.
+        found: String,
+        /// What is expected.
+        expected: String,
+    },
+    /// `infer-dims` is not the size that the model is made for.
+    #[error("{location}: infer-dims={given}, but the model {} takes {model}", path.display())]
+    InferDims {
+        /// Where the config sets it.
+        location: Location,
+        /// The value given.
+        given: Dims,
+        /// The model's own; `?` is a free dimension.
+        model: String,
+        /// The model file.
+        path: PathBuf,
+    },
+    /// The model's outputs change their type or number of images.
+    #[error("output tensor {name}: {problem}")]
+    Output {
+        /// The tensor.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// ONNX Runtime failed.
+    #[error("ONNX Runtime: {0}")]
+    Runtime(#[from] ort::Error),
+}
+
+/// Number of workers where nobody asks for another: the cores that this process may use, as scheduler affinity and control
+/// groups limit them.
+pub fn default_workers() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// A model that is ready to run.
+#[derive(Debug)]
+pub struct Engine {
+    input: Dims,
+    images_per_run: usize,
+    outputs: Vec<TensorInfo>,
+    workers: Vec<Worker>,
+}
+
+/// One session with its input buffer; runs on the thread that calls it.
+#[derive(Debug)]
+pub struct Worker {
+    session: Session,
+    input: Tensor<f32>,
+    images: usize,
+    /// Dimensions of the outputs of the last run without the batch, to be borrowed by [`OutputTensor`].
+    dims: Vec<Vec<usize>>,
+}
+
+impl Engine {
+    /// Loads the model that `config` names into `workers` sessions (`None`: as many as [`default_workers`] says).
+    ///
+    /// A free batch dimension, or one of 1, runs images one by one in each worker; a model made for more images at once
+    /// gets them. A free height and width take `infer-dims`.
+    ///
+    /// # Errors
+    /// If ONNX Runtime or the model cannot be loaded, or the model's input is not one of pictures of the config's size.
+    pub fn load(config: &InferConfig, workers: Option<NonZeroUsize>) -> Result<Self, EngineError> {
+        let path = model_path(config)?;
+        std::fs::File::open(path).map_err(|source| config.file_error("onnx-file", path, source))?;
+        let environment = library::environment()?;
+        let session = |_| -> Result<Session, EngineError> {
+            let mut builder = Session::builder(&environment)?
+                .with_intra_threads(1)
+                .map_err(|error| ort::Error::new(error.message()))?
+                .with_inter_threads(1)
+                .map_err(|error| ort::Error::new(error.message()))?;
+            match config.provider {
+                ExecutionProvider::Cpu => {}
+            }
+            // by its path, so that weights in files beside the model are found
+            builder.commit_from_file(path).map_err(|error| EngineError::Load {
+                path: path.to_owned(),
+                message: error.message().to_owned(),
+            })
+        };
+        let count = workers.unwrap_or_else(default_workers).get();
+        let sessions: Vec<Session> = (0..count).map(session).collect::<Result<_, _>>()?;
+        let Some(first) = sessions.first() else {
+            return Err(EngineError::NoModel { path: path.to_owned() });
+        };
+
+        let spec = InputSpec::read(config, path, first.inputs())?;
+        let outputs = first.outputs().iter().map(|outlet| tensor_info(outlet, spec.images)).collect();
+        let allocator = Allocator::default();
+        let workers = sessions.into_iter().map(|session| {
+            let mut input = Tensor::<f32>::new(&allocator, spec.shape(config.network_input_order))?;
+            input.extract_tensor_mut().1.fill(0.0);
+            let dims = vec![Vec::new(); session.outputs().len()];
+            Ok(Worker { session, input, images: spec.images, dims })
+        });
+        let workers = workers.collect::<Result<_, ort::Error>>()?;
+        Ok(Self { input: spec.dims, images_per_run: spec.images, outputs, workers })
+    }
+
+    /// Size of the network's input.
+    pub fn input(&self) -> Dims {
+        self.input
+    }
+
+    /// Images that one run of a worker takes.
+    pub fn images_per_run(&self) -> usize {
+        self.images_per_run
+    }
+
+    /// The model's outputs.
+    pub fn outputs(&self) -> &[TensorInfo] {
+        &self.outputs
+    }
+
+    /// The workers, to be driven from as many threads.
+    pub fn workers(&mut self) -> &mut [Worker] {
+        &mut self.workers
+    }
+}
+
+impl Worker {
+    /// The part of the input buffer that image `slot` of the next run goes to; empty if there is no such slot.
+    pub fn input(&mut self, slot: usize) -> &mut [f32] {
+        let (_, data) = self.input.extract_tensor_mut();
+        let length = data.len() / self.images.max(1);
+        data.chunks_exact_mut(length.max(1)).nth(slot).unwrap_or_default()
+    }
+
+    /// Runs the model on the input buffer and hands the outputs of each of the first `images` images to `read`.
+    ///
+    /// # Errors
+    /// If ONNX Runtime fails, an output does not hold all images, or `read` fails.
+    pub fn run<E: From<EngineError>>(
+        &mut self,
+        images: usize,
+        mut read: impl FnMut(usize, &[OutputTensor<'_>]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Self { session, input, images: capacity, dims } = self;
+        let outputs = session.run(ort::inputs![&*input]).map_err(EngineError::from)?;
+        let values: Vec<_> = outputs.iter().collect();
+        let mut tensors = Vec::with_capacity(values.len());
+        for ((name, value), dims) in values.iter().zip(dims) {
+            // outputs of other types are not read by any parser
+            let Ok((shape, data)) = value.try_extract_tensor::<f32>() else { continue };
+            dims.clear();
+            dims.extend(shape.iter().map(|&dim| usize::try_from(dim).unwrap_or_default()));
+            if has_batch(dims.first().copied(), *capacity) {
+                dims.remove(0);
+            } else if *capacity > 1 {
+                let problem = format!("its first dimension is not the batch of {capacity} images");
+                return Err(EngineError::Output { name: (*name).to_owned(), problem }.into());
+            }
+            tensors.push((*name, &*dims, data));
+        }
+        let mut of_image = Vec::with_capacity(tensors.len());
+        for image in 0..images.min(*capacity) {
+            of_image.clear();
+            of_image.extend(tensors.iter().map(|&(name, dims, data)| {
+                let length = data.len() / (*capacity).max(1);
+                let data = data.get(image * length..(image + 1) * length).unwrap_or_default();
+                OutputTensor { name, dims, data }
+            }));
+            read(image, &of_image)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a first dimension counts the images of a run.
+fn has_batch(first: Option<usize>, images: usize) -> bool {
+    first == Some(images)
+}
+
+fn model_path(config: &InferConfig) -> Result<&Path, EngineError> {
+    let format = |key: &str, path: &Path| EngineError::Format {
+        location: config.location(key),
+        key: key.to_owned(),
+        path: path.to_owned(),
+    };
+    match &config.model {
+        Some(Model::Onnx(path)) => Ok(path),
+        Some(Model::Caffe { weights: Some(path), .. }) => Err(format("model-file", path)),
+        Some(Model::Caffe { proto: Some(path), .. }) => Err(format("proto-file", path)),
+        Some(Model::Other { key, path }) => Err(format(key, path)),
+        Some(Model::Caffe { .. }) | None => Err(EngineError::NoModel { path: config.path.clone() }),
+    }
+}
+
+/// What a model takes.
+struct InputSpec {
+    images: usize,
+    dims: Dims,
+}
+
+impl InputSpec {
+    fn read(config: &InferConfig, path: &Path, inputs: &[Outlet]) -> Result<Self, EngineError> {
+        let order = config.network_input_order;
+        let found: Vec<_> = inputs.iter().map(|outlet| describe(outlet).to_string()).collect();
+        let wrong = |expected: &str| EngineError::Input {
+            path: path.to_owned(),
+            found: found.join("; "),
+            expected: expected.to_owned(),
+        };
+        let [outlet] = inputs else { return Err(wrong("expected one input")) };
+        if outlet.dtype().tensor_type() != Some(TensorElementType::Float32) {
+            return Err(wrong("expected 32-bit floating point numbers"));
+        }
+        let declared = describe(outlet).dims;
+        let (&[batch, a, b, c], order_name) = (declared.as_slice(), order_name(order)) else {
+            return Err(wrong("expected four dimensions: batch, channels, height, width"));
+        };
+        let model = match order {
+            TensorOrder::Nchw => [a, b, c],
+            TensorOrder::Nhwc => [c, a, b],
+        };
+        let text = model.map(|dim| dim.map_or("?".to_owned(), |dim| dim.to_string())).join(";");
+        let given = config.infer_dims.map(|dims| [dims.channels, dims.height, dims.width]);
+        let mismatch = |given: Dims| EngineError::InferDims {
+            location: config.location("infer-dims"),
+            given,
+            model: text.clone(),
+            path: path.to_owned(),
+        };
+        let mut dims = [0; 3];
+        for (i, dim) in dims.iter_mut().enumerate() {
+            let own = model[i].map(|own| u32::try_from(own).unwrap_or(u32::MAX));
+            *dim = match (own, given.map(|given| given[i])) {
+                (Some(own), Some(given)) if own != given => {
+                    return Err(config.infer_dims.map_or_else(|| wrong("unexpected size"), mismatch));
+                }
+                (Some(own), _) => own,
+                (None, Some(given)) => given,
+                (None, None) => return Err(wrong("its size is free: set infer-dims=channels;height;width")),
+            };
+        }
+        let [channels, height, width] = dims;
+        if !matches!(channels, 1 | 3) || height == 0 || width == 0 {
+            return Err(wrong(&format!("expected 1 or 3 channels and some pixels in order {order_name}")));
+        }
+        let images = batch.filter(|&batch| batch > 0).unwrap_or(1);
+        Ok(Self { images, dims: Dims { channels, height, width } })
+    }
+
+    fn shape(&self, order: TensorOrder) -> [i64; 4] {
+        let images = i64::try_from(self.images).unwrap_or(1);
+        let [c, h, w] = [self.dims.channels, self.dims.height, self.dims.width].map(i64::from);
+        match order {
+            TensorOrder::Nchw => [images, c, h, w],
+            TensorOrder::Nhwc => [images, h, w, c],
+        }
+    }
+}
+
+fn order_name(order: TensorOrder) -> &'static str {
+    match order {
+        TensorOrder::Nchw => "NCHW",
+        TensorOrder::Nhwc => "NHWC",
+    }
+}
+
+/// An input or output with all its dimensions.
+fn describe(outlet: &Outlet) -> TensorInfo {
+    let shape = outlet.dtype().tensor_shape();
+    let dims = shape.map(|shape| shape.iter().map(|&dim| usize::try_from(dim).ok()).collect());
+    let element = match outlet.dtype().tensor_type() {
+        Some(TensorElementType::Float32) => F32.to_owned(),
+        Some(other) => format!("{other:?}").to_lowercase(),
+        None => "no tensor".to_owned(),
+    };
+    TensorInfo { name: outlet.name().to_owned(), dims: dims.unwrap_or_default(), element }
+}
+
+/// An output without its batch dimension.
+fn tensor_info(outlet: &Outlet, images: usize) -> TensorInfo {
+    let mut info = describe(outlet);
+    if info.dims.first().is_some_and(|&first| first.is_none() || has_batch(first, images)) {
+        info.dims.remove(0);
+    }
+    info
+}
