@@ -14,7 +14,7 @@
 
 pub mod demux;
 mod frame;
-// pub mod infer;
+pub mod infer;
 pub mod meta;
 pub mod mux;
 pub mod osd;
@@ -23,21 +23,29 @@ mod transform;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     mux::register(plugin)?;
-    //     infer::register(plugin)?;
+    infer::register(plugin)?;
     tiler::register(plugin)?;
     osd::register(plugin)?;
     demux::register(plugin)?;
     Ok(())
 }
 
-gst::plugin_define!(
-    slipstream,
-    env!("CARGO_PKG_DESCRIPTION"),
-    plugin_init,
-    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
-    "MIT/X11",
-    env!("CARGO_PKG_NAME"),
-    env!("CARGO_PKG_NAME"),
-    "https://github.com/slipstream-video/slipstream",
-    env!("BUILD_REL_DATE")
-);
+/// What GStreamer reads from the shared library.
+#[allow(missing_docs, reason = "the items are written by the macro")]
+mod description {
+    use super::plugin_init;
+
+    gst::plugin_define!(
+        slipstream,
+        env!("CARGO_PKG_DESCRIPTION"),
+        plugin_init,
+        concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+        "MIT/X11",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_NAME"),
+        "https://github.com/slipstream-video/slipstream",
+        env!("BUILD_REL_DATE")
+    );
+}
+
+pub use description::plugin_register_static;

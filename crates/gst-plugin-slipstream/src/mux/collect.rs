@@ -52,8 +52,13 @@ impl<F> Default for Collector<F> {
 impl<F> Collector<F> {
     /// Opens a lane, empty.
     pub(super) fn open(&mut self, lane: u32) {
-        let fresh =
-            Lane { frames: VecDeque::with_capacity(LANE_DEPTH), live: false, ended: false, starts_anew: true, offset: 0 };
+        let fresh = Lane {
+            frames: VecDeque::with_capacity(LANE_DEPTH),
+            live: false,
+            ended: false,
+            starts_anew: true,
+            offset: 0,
+        };
         self.lanes.insert(lane, fresh);
     }
 

@@ -1,5 +1,7 @@
 //! The sink pads of `slipmux`: one source each.
 
+#![allow(missing_docs, reason = "the accessors of properties are written by the macro")]
+
 use std::sync::Arc;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
