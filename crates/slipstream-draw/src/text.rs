@@ -194,3 +194,68 @@ fn rasterise(font: &FontRef<'static>, size: i32, character: char, step: usize) -
         coverage,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plane::Scratch;
+    use slipstream_meta::{Color, Colorimetry, PictureMut, PixelFormat, PlaneMut, Size};
+
+    const EXTENT: Size = Size::new(900, 120);
+
+    /// The first and the last column that drawing `text` from column `left` puts ink on.
+    fn ink_columns(type_: &mut Typesetter, text: &str, size: i32, left: f32) -> (usize, usize) {
+        let width = EXTENT.width as usize;
+        let mut data = vec![0; width * EXTENT.height as usize];
+        let planes = [PlaneMut { data: &mut data, stride: width }, PlaneMut::default(), PlaneMut::default()];
+        let mut picture =
+            PictureMut::new(PixelFormat::Gray8, EXTENT, Colorimetry::default(), planes).unwrap();
+        let mut scratch = Scratch::default();
+        let mut painter = Painter::new(&mut picture, Area::of_size(EXTENT), &mut scratch);
+        let ink = painter.ink(Color::WHITE);
+        type_.draw(&mut painter, text, size, (left, 80), &ink);
+        let columns: Vec<_> =
+            (0..width).filter(|x| data.iter().skip(*x).step_by(width).any(|v| *v > 60)).collect();
+        (*columns.first().unwrap(), *columns.last().unwrap())
+    }
+
+    #[test]
+    fn text_is_as_wide_as_it_measures() {
+        let mut type_ = Typesetter::new();
+        for size in [11, 13, 18, 29, 48] {
+            for text in ["H", "Vehicle 17 H", "Hafenstraße – Ёлка H", "HWAVATo. …H"] {
+                let width = type_.width(text, size);
+                let (first, last) = ink_columns(&mut type_, text, size, 20.0);
+                // The last letter stands where it would stand alone, drawn its own width before the end.
+                let own = type_.width("H", size);
+                let (_, alone) = ink_columns(&mut type_, "H", size, 20.0 + width - own);
+                assert!(last.abs_diff(alone) <= 1, "{text} at {size}: ends at {last}, not {alone}");
+                assert!(first >= 19 && last as f32 <= 20.0 + width, "{text} at {size}: {first} to {last}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_font_has_the_letters_of_europe() {
+        let font = Typesetter::new().font;
+        let ranges = [' '..='~', '\u{a0}'..='\u{17f}', 'Α'..='Ρ', 'Σ'..='ώ', 'Ѐ'..='џ', '‘'..='”'];
+        for character in ranges.into_iter().flatten().chain("…–—€№™ • ≥".chars()) {
+            assert_ne!(font.glyph_id(character).0, 0, "{character}");
+        }
+    }
+
+    #[test]
+    fn shortened_text_fits() {
+        let mut type_ = Typesetter::new();
+        let text = "Loading dock, north side";
+        for width in 0..300 {
+            let width = width as f32;
+            let short = type_.shortened(text, 16, width).into_owned();
+            assert!(type_.width(&short, 16) <= width, "{short} in {width}");
+            match short.strip_suffix(ELLIPSIS) {
+                Some(start) => assert!(text.starts_with(start) && start.len() < text.len()),
+                None => assert!(short == text || width < type_.width("…L", 16)),
+            }
+        }
+    }
+}

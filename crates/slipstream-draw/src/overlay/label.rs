@@ -134,7 +134,8 @@ pub(super) fn draw(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use slipstream_meta::{Color, Point, Rect, Text};
+    use crate::plane::Scratch;
+    use slipstream_meta::{Color, Colorimetry, PictureMut, PixelFormat, PlaneMut, Point, Rect, Size, Text};
 
     fn label(change: impl FnOnce(&mut ObjectMeta), confidence: bool) -> String {
         let mut object = ObjectMeta::detected(2, "Person".into(), 0.867, Rect::new(0.0, 0.0, 9.0, 9.0));
@@ -161,5 +162,49 @@ mod tests {
             background: None,
         };
         assert_eq!(label(|o| o.text = Some(text), true), "two lines");
+    }
+
+    #[test]
+    fn labels_keep_off_each_other_and_inside_the_room() {
+        let size = Size::new(200, 120);
+        let mut data = vec![0; 200 * 120];
+        let planes = [PlaneMut { data: &mut data, stride: 200 }, PlaneMut::default(), PlaneMut::default()];
+        let mut picture = PictureMut::new(PixelFormat::Gray8, size, Colorimetry::default(), planes).unwrap();
+        let (whole, mut scratch) = (Area::of_size(size), Scratch::default());
+        let mut painter = Painter::new(&mut picture, whole, &mut scratch);
+        let (mut type_, mut labels) = (Typesetter::new(), Labels::default());
+        let style = OverlayStyle::default();
+        let room = Area { y0: 16, ..whole };
+        // A crowd: 40 people all over the picture and beyond.
+        let mut people: Vec<_> = (0..40u8)
+            .map(|i| {
+                let (x, y) = (f32::from(i) * 71.0 % 220.0 - 10.0, f32::from(i) * 37.0 % 130.0 - 5.0);
+                let rect = Rect::new(x, y, 8.0 + f32::from(i), 20.0 + f32::from(i));
+                let mut person = ObjectMeta::detected(2, "Person".into(), 0.9, rect);
+                person.tracking_id = Some(u64::from(i));
+                person
+            })
+            .collect();
+        let mut placed = |people: &[ObjectMeta]| {
+            let sizes = Sizes::new(whole, &style);
+            draw(&mut painter, &mut type_, &mut labels, people, room, sizes, &style);
+            labels.taken.clone()
+        };
+        let taken = placed(&people);
+        assert!(taken.len() > 8, "{} labels", taken.len());
+        for (index, place) in taken.iter().enumerate() {
+            assert_eq!(place.intersection(room), *place);
+            let others = taken.iter().skip(index + 1);
+            assert!(others.into_iter().all(|other| other.intersection(*place).is_empty()));
+        }
+        // Those in view that somebody wrote a text for are all shown.
+        for person in &mut people {
+            let (content, color) = ("seen".into(), Color::WHITE);
+            person.text =
+                Some(Text { content, position: Point::default(), size: 0.0, color, background: None });
+        }
+        let in_view =
+            people.iter().filter_map(|p| Area::of_rect(p.rect)).filter(|a| !a.intersection(room).is_empty());
+        assert_eq!(placed(&people).len(), in_view.count());
     }
 }

@@ -1,6 +1,6 @@
 //! Scaling a picture into a part of another.
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use slipstream_meta::{ChannelOrder, Colorimetry, Picture, PictureMut, PixelFormat, Plane, Rect, Size};
@@ -259,7 +259,7 @@ fn resample<P: PixelTrait>(
     let (row, rows) = source.format().plane_extent(plane, source.size());
     let step = P::size();
     let from = source.planes().get(plane).copied().unwrap_or_default();
-    // The resampler takes pixels without gaps; a stride becomes a wider picture of which the right is cut off.
+    // The resampler takes pixels without gaps; a stride becomes a wider picture of which only the left is seen.
     let in_place = from.stride.is_multiple_of(step) && from.data.len() >= from.stride * rows;
     let (data, stride) = if in_place {
         (from.data, from.stride)
@@ -277,12 +277,12 @@ fn resample<P: PixelTrait>(
     out.resize(width * height * step, 0);
     let view = TypedImageRef::<P>::from_buffer((stride / step) as u32, rows as u32, data)
         .map_err(|error| refused(&error))?;
+    let view = TypedCroppedImage::from_ref(&view, 0, 0, (row / step) as u32, rows as u32)
+        .map_err(|error| refused(&error))?;
     let mut scaled = TypedImage::<P>::from_buffer(width as u32, height as u32, out.as_mut_slice())
         .map_err(|error| refused(&error))?;
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .use_alpha(false)
-        .crop(0.0, 0.0, (row / step) as f64, rows as f64);
+    let options =
+        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
     resizer.resize_typed(&view, &mut scaled, &options).map_err(|error| refused(&error))
 }
 
