@@ -12,13 +12,12 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 ARGS ?=
 
-DEPS := $(or $(SLIPSTREAM_DEPS),$(CURDIR)/.deps)
+DEPS := $(CURDIR)/.deps
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 CARGO := cargo
 # rustup's folder comes first, as in rustup's own shell set-up: "make setup" may have put cargo there a moment ago.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
-# What "make setup" made; a user's own choice goes first.
-export ORT_DYLIB_PATH ?= $(DEPS)/onnxruntime/libonnxruntime.so
+# The tests' reference in Python; a user's own choice goes first.
 export SLIPSTREAM_PYTHON ?= $(DEPS)/venv/bin/python
 
 .PHONY: help setup setup-test build run demo test lint bench eval doc clean distclean install uninstall

@@ -2,7 +2,7 @@
 # Shared by the scripts in this folder: messages, and running long commands with visible progress.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-deps=${SLIPSTREAM_DEPS:-$root/.deps}
+deps=$root/.deps
 
 if [[ -t 1 && -z ${NO_COLOR-} ]]; then bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m'; else bold='' red='' plain=''; fi
 
