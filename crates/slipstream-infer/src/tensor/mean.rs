@@ -22,7 +22,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Pnm<'_>, &'static str> {
         loop {
             match rest {
                 [b'#', ..] => {
-                    rest = &rest[rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len())..]
+                    rest = &rest[rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len())..];
                 }
                 [byte, tail @ ..] if byte.is_ascii_whitespace() => rest = tail,
                 _ => break,
