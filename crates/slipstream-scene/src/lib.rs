@@ -146,7 +146,7 @@ impl Scene {
         let world = World::new(config.view, config.seed);
         // The picture's chance is kept apart from the world's: another size or light does not change what happens.
         let mut rng = Rng::new(config.seed ^ 0xA11C_E5CE);
-        let turn = if config.seed == 0 { 0.72 } else { rng.unit() };
+        let turn = if config.seed == 0 { 0.66 } else { rng.unit() };
         let light = Light::new(config.lighting, turn);
         let renderer = Renderer::new(&world, config.size, light, &mut rng);
         let output =

@@ -186,10 +186,16 @@ pub(crate) fn hash(x: i32, y: i32, salt: u32) -> f32 {
     (h >> 8) as f32 / (1u32 << 24) as f32
 }
 
+/// The greatest whole number not above `v`; without the call into the C library that `f32::floor` is on plain x86-64.
+pub(crate) fn floor(v: f32) -> i32 {
+    let whole = v as i32;
+    whole - i32::from(v < whole as f32)
+}
+
 /// Smooth random field in 0…1 with features of size 1.
 pub(crate) fn noise(x: f32, y: f32, salt: u32) -> f32 {
-    let (fx, fy) = (x.floor(), y.floor());
-    let (ix, iy) = (fx as i32, fy as i32);
+    let (ix, iy) = (floor(x), floor(y));
+    let (fx, fy) = (ix as f32, iy as f32);
     let (tx, ty) = (ease(x - fx), ease(y - fy));
     let near = |dx: i32, dy: i32| hash(ix.wrapping_add(dx), iy.wrapping_add(dy), salt);
     let top = near(0, 0) + (near(1, 0) - near(0, 0)) * tx;

@@ -16,12 +16,18 @@ pub(crate) struct Tri {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Mesh {
     pub(crate) tris: Vec<Tri>,
+    /// Round things get fewer sides.
+    pub(crate) coarse: bool,
 }
 
 /// Cosine between two faces from which on the edge between them is drawn round.
 const ROUND: f32 = 0.72;
 
 impl Mesh {
+    fn sides(&self, sides: usize) -> usize {
+        if self.coarse { (sides * 2 / 3).max(4) } else { sides }
+    }
+
     /// A triangle; its corners may come in any order, the normals say which side is out.
     pub(crate) fn tri(&mut self, at: [V3; 3], normal: [V3; 3], paint: u8) {
         let face = (at[1] - at[0]).cross(at[2] - at[0]);
@@ -71,6 +77,7 @@ impl Mesh {
 
     /// A round bar from `a` to `b` with the radii `ra` and `rb`.
     pub(crate) fn bar(&mut self, a: V3, b: V3, ra: f32, rb: f32, sides: usize, paint: u8) {
+        let sides = self.sides(sides);
         let axis = (b - a).unit();
         let side = if axis.z.abs() < 0.9 { axis.cross(V3::UP) } else { axis.cross(v3(1.0, 0.0, 0.0)) }.unit();
         let other = axis.cross(side);
@@ -93,6 +100,7 @@ impl Mesh {
         rings: usize,
         paint: impl Fn(V3) -> u8,
     ) {
+        let (sides, rings) = (self.sides(sides), self.sides(rings));
         let unit = |i: usize, j: usize| {
             let (a, b) = (TAU * i as f32 / sides as f32, PI * j as f32 / rings as f32);
             v3(cos(a) * sin(b), sin(a) * sin(b), cos(b))
@@ -108,6 +116,7 @@ impl Mesh {
 
     /// A stack of level ellipses, each given by its middle and its two radii.
     pub(crate) fn stack(&mut self, rings: &[(V3, f32, f32)], sides: usize, paint: u8) {
+        let sides = self.sides(sides);
         let spoke = |i: usize| {
             let angle = TAU * i as f32 / sides as f32;
             v3(cos(angle), sin(angle), 0.0)

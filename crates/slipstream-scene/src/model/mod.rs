@@ -8,7 +8,7 @@ pub(crate) mod person;
 pub(crate) mod sign;
 pub(crate) mod vehicle;
 
-pub(crate) use mesh::{Mesh, Tri};
+pub(crate) use mesh::Mesh;
 
 use crate::math::{V3, v3};
 

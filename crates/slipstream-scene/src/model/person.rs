@@ -65,7 +65,7 @@ impl Build {
             let hip = v3(0.0, side * 0.095, hip_height);
             leg(mesh, hip, thigh, bend);
             let arm = -0.50 * swing * sin(angle);
-            let shoulder = v3(0.0, side * 0.21, hip_height + 0.50);
+            let shoulder = v3(0.0, side * 0.185, hip_height + 0.475);
             self.arm(mesh, shoulder, arm, side);
             if self.bag == Bag::Hand && side < 0.0 {
                 let hand = shoulder + v3(sin(arm) * 0.6, 0.0, -0.72);
@@ -145,8 +145,8 @@ impl Build {
                 (at(0.03), 0.132, 0.178),
                 (at(0.17), 0.115, 0.152),
                 (at(0.38), 0.13, 0.185),
-                (at(0.48), 0.105, 0.205),
-                (at(0.535), 0.07, 0.13),
+                (at(0.47), 0.11, 0.195),
+                (at(0.53), 0.075, 0.12),
                 (at(0.56), 0.05, 0.06),
             ],
             10,
@@ -177,11 +177,12 @@ impl Build {
     }
 
     fn arm(&self, mesh: &mut Mesh, shoulder: V3, angle: f32, side: f32) {
-        let elbow = shoulder + v3(sin(angle) * 0.28, side * 0.035, -cos(angle) * 0.28);
+        let elbow = shoulder + v3(sin(angle) * 0.28, side * 0.045, -cos(angle) * 0.28);
         let fore = angle + 0.25 + 0.35 * angle.max(0.0);
         let hand = elbow + v3(sin(fore) * 0.25, 0.0, -cos(fore) * 0.25);
         let sleeve = if self.clothes == Clothes::Dress { paint::SKIN } else { paint::SHIRT };
-        mesh.bar(shoulder + V3::UP * 0.02, elbow, 0.06, 0.047, 7, paint::SHIRT);
+        mesh.ellipsoid(shoulder, v3(0.062, 0.058, 0.07), 7, 4, |_| paint::SHIRT);
+        mesh.bar(shoulder, elbow, 0.055, 0.045, 7, paint::SHIRT);
         mesh.bar(elbow, hand, 0.046, 0.036, 7, sleeve);
         mesh.ellipsoid(hand + v3(0.0, 0.0, -0.05), v3(0.045, 0.03, 0.075), 6, 4, |_| paint::SKIN);
     }

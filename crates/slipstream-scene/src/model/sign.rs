@@ -52,7 +52,7 @@ struct Face<'a> {
 impl Face<'_> {
     /// A point of the face: y to the viewer's right, z up, in half widths of the sign.
     fn point(&self, x: f32, z: f32) -> V3 {
-        v3(self.layer as f32 * LAYER, -x * self.size, SIGN_HEIGHT + z * self.size)
+        v3(self.layer as f32 * LAYER, x * self.size, SIGN_HEIGHT + z * self.size)
     }
     fn shape(&mut self, rim: &[(f32, f32)], color: u8) {
         self.layer += 1;

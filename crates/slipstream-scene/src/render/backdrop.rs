@@ -5,7 +5,7 @@ use super::ground::{Footprint, albedo};
 use super::light::{Lamp, Light, Local, encode};
 use super::{facade, paint_mesh};
 use crate::camera::Camera;
-use crate::math::{Rng, V2, V3, atan2, fractal, noise, sin, step, v2, v3};
+use crate::math::{Rng, V2, V3, atan2, fractal, hash, noise, sin, step, v2, v3};
 use crate::model::sign::SignKind;
 use crate::model::{Mesh, Paint, Palette, paint};
 use crate::world::layout::{Layout, Tree};
@@ -68,7 +68,7 @@ pub(crate) fn lamps(layout: &Layout, light: &Light) -> Vec<Lamp> {
         .iter()
         .map(|l| Lamp {
             at: (l.at + l.arm).at(l.height),
-            color: v3(1.0, 0.74, 0.44) * (l.height * l.height * 0.62 * (light.dark * 1.25 - 0.25)),
+            color: v3(1.0, 0.74, 0.44) * (l.height * l.height * 0.95 * (light.dark * 1.25 - 0.25)),
         })
         .collect()
 }
@@ -126,6 +126,7 @@ fn solid(canvas: &mut Canvas, camera: &Camera, layout: &Layout, light: &Light, m
     let local = Local {
         sun: sunlight(layout, light, first.at[0] + v3(0.0, 0.0, 0.5)),
         lamps: light.lamplight(first.at[0] + v3(0.0, 0.0, 1.0), V3::UP),
+        air: light.air((first.at[0] - camera.position).length()),
     };
     let mut silhouette = Silhouette::new(canvas.width, canvas.height);
     silhouette.restart();
@@ -244,14 +245,14 @@ fn houses(canvas: &mut Canvas, camera: &Camera, layout: &Layout, light: &Light) 
                 continue;
             }
             fill(canvas, camera, [from.at(0.0), to.at(0.0), to.at(h), from.at(h)], |p, view, size| {
-                let local = Local { sun: sunlight(layout, light, p + n * 0.05), lamps: light.lamplight(p, n) };
+                let local = Local { sun: sunlight(layout, light, p + n * 0.05), lamps: light.lamplight(p, n), air: 0.0 };
                 let color = facade::shade(house, p, n, view, size, light, &local);
                 light.through_air(color, (p - camera.position).length())
             });
         }
         let roof = Paint::matt(0.14, 0.12, 0.11);
         fill(canvas, camera, [v2(a.x, a.y).at(h), v2(b.x, a.y).at(h), v2(b.x, b.y).at(h), v2(a.x, b.y).at(h)], |p, view, _| {
-            let local = Local { sun: 1.0, lamps: V3::default() };
+            let local = Local { sun: 1.0, lamps: V3::default(), air: 0.0 };
             light.through_air(light.shade(&roof, V3::UP, view, &local), (p - camera.position).length())
         });
     }
@@ -265,7 +266,7 @@ fn trunk_and_leaves(
     light: &Light,
     rng: &mut Rng,
 ) {
-    const CLUMPS: usize = 110;
+    const CLUMPS: usize = 150;
     let mut trunk = Mesh::default();
     let middle = crown(tree);
     trunk.bar(tree.at.at(0.0), middle, 0.16, 0.09, 8, paint::BODY);
@@ -279,7 +280,7 @@ fn trunk_and_leaves(
         let dir = dir.unit() * rng.range(0.35, 1.0).sqrt();
         let offset = v3(dir.x, dir.y, dir.z * 1.15) * tree.radius;
         let at = middle + offset;
-        let radius = tree.radius * rng.range(0.18, 0.34);
+        let radius = tree.radius * rng.range(0.16, 0.30);
         let tone = tint * rng.range(0.75, 1.25);
         if camera.depth(at) < 1.0 {
             continue;
@@ -292,7 +293,7 @@ fn trunk_and_leaves(
         let size = radius * camera.focal * center.w;
         let depth = center.w;
         let salt = 500 + number as u32;
-        let leaf = (size * 0.16).max(1.1);
+        let leaf = (0.11 * camera.focal * center.w).max(1.2);
         let span = |c: f32, limit: usize| {
             let low = (c - size).max(0.0) as usize;
             let high = (c + size + 1.0).clamp(0.0, limit as f32) as usize;
@@ -305,12 +306,13 @@ fn trunk_and_leaves(
                 if distance > 1.0 {
                     continue;
                 }
-                let leaves = noise(x as f32 / leaf, y as f32 / leaf, salt);
+                let (fx, fy) = (x as f32 / leaf, y as f32 / leaf);
+                let leaves = noise(fx, fy, salt) * 0.55 + hash((fx * 1.3) as i32, (fy * 1.3) as i32, salt) * 0.45;
                 // A ball of leaves: nearer in its middle, ragged at its rim.
                 let bulge = (1.0 - distance).sqrt() * radius;
                 let w = 1.0 / (1.0 / depth - bulge);
                 let i = y * canvas.width + x;
-                if leaves > 0.25 + 0.65 * distance || w <= canvas.depth[i] {
+                if leaves < 0.85 * distance * distance - 0.05 || w <= canvas.depth[i] {
                     continue;
                 }
                 let color = lit * (0.55 + 1.3 * leaves) * (1.05 - 0.35 * dy);

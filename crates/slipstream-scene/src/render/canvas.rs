@@ -32,14 +32,6 @@ impl Area {
         self.top = self.top.min(y);
         self.bottom = self.bottom.max(y + 1);
     }
-    pub(crate) fn join(&mut self, o: &Area) {
-        if !o.is_empty() {
-            self.left = self.left.min(o.left);
-            self.top = self.top.min(o.top);
-            self.right = self.right.max(o.right);
-            self.bottom = self.bottom.max(o.bottom);
-        }
-    }
     /// Grown by `by` on every side, within `width` × `height`.
     pub(crate) fn grown(&self, by: usize, width: usize, height: usize) -> Area {
         Area {
@@ -107,6 +99,20 @@ pub(crate) struct Corner {
     pub(crate) color: V3,
 }
 
+/// The first sample whose centre lies beyond `v`, within 0…`limit`. (The cast rounds down: nothing here is negative.)
+fn sample(v: f32, limit: usize) -> usize {
+    (v + 0.5).clamp(0.0, limit as f32) as usize
+}
+
+/// Whether a triangle may cover the centre of any sample.
+pub(crate) fn covers(t: &[Projected; 3], width: usize, height: usize) -> bool {
+    let [a, b, c] = t;
+    let columns = |v: f32| sample(v, width);
+    let rows = |v: f32| sample(v, height);
+    columns(a.x.min(b.x).min(c.x)) < columns(a.x.max(b.x).max(c.x))
+        && rows(a.y.min(b.y).min(c.y)) < rows(a.y.max(b.y).max(c.y))
+}
+
 /// Calls `span(y, left, right)` for each row of samples whose centres a triangle covers (right excluded).
 pub(crate) fn scan(
     t: &[Projected; 3],
@@ -122,8 +128,8 @@ pub(crate) fn scan(
     let (b, c) = if area > 0.0 { (b, c) } else { (c, b) };
     let top = a.y.min(b.y).min(c.y);
     let bottom = a.y.max(b.y).max(c.y);
-    let first = (top - 0.5).ceil().max(0.0) as usize;
-    let last = ((bottom - 0.5).floor() + 1.0).clamp(0.0, height as f32) as usize;
+    let first = sample(top, height);
+    let last = sample(bottom, height);
     for y in first..last {
         let cy = y as f32 + 0.5;
         let (mut low, mut high) = (0.0f32, width as f32);
@@ -138,8 +144,8 @@ pub(crate) fn scan(
                 high = -1.0;
             }
         }
-        let left = (low - 0.5).ceil().max(0.0) as usize;
-        let right = ((high - 0.5).floor() + 1.0).clamp(0.0, width as f32) as usize;
+        let left = sample(low, width);
+        let right = sample(high, width);
         if left < right {
             span(y, left, right);
         }

@@ -1,17 +1,23 @@
 //! Shadows on the ground, light cones, glow around lamps: what is laid over the samples, pixel by pixel.
 
 use super::backdrop::SIGNAL_HEADS;
-use super::canvas::{Area, Canvas, Corner, NEAR, SAMPLES, clip, scan};
+use super::canvas::{Area, Canvas, Corner, NEAR, NOT_GROUND, SAMPLES, clip, scan};
 use super::light::{Light, encode};
-use crate::camera::Camera;
+use crate::camera::{Camera, Projected};
 use crate::math::{V2, V3, step, v3};
 use crate::model::Mesh;
 use crate::world::{Actor, World};
 
+/// Side of a tile in pixels.
+const TILE: usize = 16;
 /// Pixels by which soft edges spread.
 const SOFT: usize = 2;
+/// A lamp counts as hidden by what is nearer by this ratio: its own housing may stand a little before it.
+const HIDDEN: f32 = 1.03;
 /// How far headlamps light the road, in metres.
-const BEAM: f32 = 17.0;
+const BEAM: f32 = 15.0;
+/// Half the width of the road that they light, in metres.
+const BEAM_WIDTH: f32 = 2.8;
 
 /// A round light to be added to the picture.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +26,8 @@ struct Glow {
     y: f32,
     radius: (f32, f32),
     color: V3,
+    /// Where its source is in the samples, with 1 / depth: hidden if something nearer is there.
+    source: Projected,
     /// Only where the ground shows: a reflection on a wet road.
     ground_only: bool,
 }
@@ -38,10 +46,39 @@ pub(crate) struct Effects {
     contact: Vec<u8>,
     /// Where headlamps light the ground.
     beam: Vec<u8>,
-    /// Pixels with shadow or light on them, and pixels with glow.
-    touched: Vec<Area>,
+    /// Tiles of pixels that differ from the backdrop.
+    tiles: Tiles,
     glows: Vec<Glow>,
-    glowed: Vec<Area>,
+}
+
+/// Which tiles of the picture have to be put together anew; keeps areas that overlap from being done twice.
+#[derive(Debug)]
+struct Tiles {
+    columns: usize,
+    marked: Vec<bool>,
+}
+
+impl Tiles {
+    fn new(width: usize, height: usize) -> Self {
+        let columns = width.div_ceil(TILE);
+        Self { columns, marked: vec![false; columns * height.div_ceil(TILE)] }
+    }
+    fn mark(&mut self, area: &Area) {
+        if area.is_empty() {
+            return;
+        }
+        for row in area.top / TILE..area.bottom.div_ceil(TILE) {
+            let row = row * self.columns;
+            self.marked[row + area.left / TILE..row + area.right.div_ceil(TILE)].fill(true);
+        }
+    }
+    /// The pixels of the marked tiles.
+    fn areas(&self, width: usize, height: usize) -> impl Iterator<Item = Area> {
+        self.marked.iter().enumerate().filter(|(_, marked)| **marked).map(move |(i, _)| {
+            let (left, top) = (i % self.columns * TILE, i / self.columns * TILE);
+            Area { left, top, right: (left + TILE).min(width), bottom: (top + TILE).min(height) }
+        })
+    }
 }
 
 impl Effects {
@@ -55,23 +92,16 @@ impl Effects {
             sun: vec![0; n],
             contact: vec![0; n],
             beam: vec![0; n],
-            touched: Vec::new(),
+            tiles: Tiles::new(width, height),
             glows: Vec::new(),
-            glowed: Vec::new(),
         }
     }
 
     /// Darkens the samples of the backdrop where things that stand still cast their shadows.
-    pub(crate) fn bake_shadows(&mut self, canvas: &mut Canvas, dirty: &[Area]) {
-        let mut done = vec![false; self.width * self.height];
-        let touched = std::mem::take(&mut self.touched);
-        for area in touched.iter().chain(dirty.iter().map(Area::pixels).collect::<Vec<_>>().iter()) {
-            let area = area.grown(SOFT, self.width, self.height);
+    pub(crate) fn bake_shadows(&mut self, canvas: &mut Canvas) {
+        for area in self.tiles.areas(self.width, self.height) {
             for y in area.top..area.bottom {
                 for x in area.left..area.right {
-                    if std::mem::replace(&mut done[y * self.width + x], true) {
-                        continue;
-                    }
                     let (sun, contact, _) = self.layers(x, y);
                     for i in samples(canvas.width, x, y) {
                         canvas.color[i] = shaded(canvas.color[i], sun, contact);
@@ -79,8 +109,6 @@ impl Effects {
                 }
             }
         }
-        self.touched = touched;
-        self.restart();
     }
 
     /// Remembers the resolved picture of the backdrop.
@@ -95,22 +123,11 @@ impl Effects {
 
     /// Takes the last frame's effects away.
     pub(crate) fn restart(&mut self) {
-        for area in self.touched.drain(..) {
-            for y in area.top..area.bottom {
-                let span = y * self.width + area.left..y * self.width + area.right;
-                self.sun[span.clone()].fill(0);
-                self.contact[span.clone()].fill(0);
-                self.beam[span].fill(0);
-            }
+        self.pixels.copy_from_slice(&self.backdrop);
+        for layer in [&mut self.sun, &mut self.contact, &mut self.beam] {
+            layer.fill(0);
         }
-        for area in self.glowed.drain(..) {
-            for y in area.top..area.bottom {
-                let span = y * self.width + area.left..y * self.width + area.right;
-                if let Some(clean) = self.backdrop.get(span.clone()) {
-                    self.pixels[span].copy_from_slice(clean);
-                }
-            }
-        }
+        self.tiles.marked.fill(false);
         self.glows.clear();
     }
 
@@ -143,14 +160,12 @@ impl Effects {
                 });
             });
         }
-        if !area.is_empty() {
-            self.touched.push(area.grown(SOFT, width, height));
-        }
+        self.touch(&area);
     }
 
     /// The dark place below something that stands on the ground: a rectangle with the half sides `half` along and across
-    /// its heading, fading over `soft` metres.
-    pub(crate) fn contact(&mut self, camera: &Camera, at: V2, heading: V2, half: (f32, f32), soft: f32) {
+    /// its heading, fading over `soft` metres; `strength` is the share of light it takes in its middle.
+    pub(crate) fn contact(&mut self, camera: &Camera, at: V2, heading: V2, half: (f32, f32), (soft, strength): (f32, f32)) {
         let reach = half.0 + soft;
         let wide = half.1 + soft;
         let layer = &mut self.contact;
@@ -158,15 +173,15 @@ impl Effects {
         let area = on_ground(camera, (width, height), at, heading, [-reach, reach], wide, |i, along, across| {
             let (a, b) = ((along.abs() - half.0 + soft * 0.5).max(0.0), (across.abs() - half.1 + soft * 0.5).max(0.0));
             let dark = 1.0 - ((a * a + b * b).sqrt() / soft).min(1.0);
-            let dark = (dark * dark * (3.0 - 2.0 * dark) * 190.0) as u8;
+            let dark = (dark * dark * (3.0 - 2.0 * dark) * strength * 255.0) as u8;
             layer[i] = layer[i].max(dark);
         });
-        self.touch(area);
+        self.touch(&area);
     }
 
-    fn touch(&mut self, area: Area) {
+    fn touch(&mut self, area: &Area) {
         if !area.is_empty() {
-            self.touched.push(area.grown(SOFT, self.width, self.height));
+            self.tiles.mark(&area.grown(SOFT, self.width, self.height));
         }
     }
 
@@ -174,7 +189,6 @@ impl Effects {
     pub(crate) fn vehicle_lamps(
         &mut self,
         camera: &Camera,
-        canvas: &Canvas,
         light: &Light,
         actor: &Actor,
         lamps: [V3; 2],
@@ -199,7 +213,7 @@ impl Effects {
                 let way = (camera.position - at).unit();
                 let facing = way.flat().dot(out).max(0.0);
                 if facing > 0.05 {
-                    self.glow(camera, canvas, at, color * (facing * facing), size, light.wet > 0.0);
+                    self.glow(camera, at, color * (facing * facing), size, light.wet > 0.0);
                 }
             }
         }
@@ -208,31 +222,27 @@ impl Effects {
             let start = lamps[0].x;
             let layer = &mut self.beam;
             let area =
-                on_ground(camera, (width, height), actor.at, actor.heading, [start, start + BEAM], 3.6, |i, along, across| {
+                on_ground(camera, (width, height), actor.at, actor.heading, [start, start + BEAM], BEAM_WIDTH, |i, along, across| {
                     let d = along - start;
                     let spread = 0.9 + d * 0.16;
                     let side = (across / spread).abs();
                     let fall = step(0.0, 1.6, d) * step(BEAM, 2.0, d);
                     let lit = fall * step(1.0, 0.1, side) * power * 190.0;
-                    layer[i] = layer[i].saturating_add(lit as u8);
+                    layer[i] = layer[i].max(lit as u8);
                 });
-            self.touch(area);
+            self.touch(&area);
         }
     }
 
-    fn glow(&mut self, camera: &Camera, canvas: &Canvas, at: V3, color: V3, size: f32, wet: bool) {
+    fn glow(&mut self, camera: &Camera, at: V3, color: V3, size: f32, wet: bool) {
         if camera.depth(at) < NEAR * 2.0 {
             return;
         }
         let p = camera.project(at);
-        let inside = p.x >= 0.0 && p.y >= 0.0 && p.x < canvas.width as f32 && p.y < canvas.height as f32;
-        if !inside || canvas.depth[p.y as usize * canvas.width + p.x as usize] > p.w * 1.03 {
-            return;
-        }
         let samples = SAMPLES as f32;
         let radius = (size * camera.focal * p.w / samples).max(1.6);
         let (x, y) = (p.x / samples, p.y / samples);
-        self.glows.push(Glow { x, y, radius: (radius, radius), color, ground_only: false });
+        self.glows.push(Glow { x, y, radius: (radius, radius), color, source: p, ground_only: false });
         if wet {
             let mirror = camera.project(v3(at.x, at.y, -at.z));
             let length = radius * 2.6;
@@ -241,13 +251,14 @@ impl Effects {
                 y: mirror.y / samples + length * 0.3,
                 radius: (radius * 0.55, length),
                 color: color * 0.75,
+                source: p,
                 ground_only: true,
             });
         }
     }
 
     /// The lights of traffic signals.
-    pub(crate) fn signals(&mut self, world: &World, camera: &Camera, canvas: &Canvas, light: &Light) {
+    pub(crate) fn signals(&mut self, world: &World, camera: &Camera, light: &Light) {
         let signals = world.signals();
         for post in &world.layout.signals {
             let facing = post.facing.unit();
@@ -261,9 +272,9 @@ impl Effects {
             let at = (post.at + facing * 0.32).at(head);
             let seen = (camera.position - at).unit().flat().dot(facing);
             if seen > 0.1 {
-                self.glow(camera, canvas, at, color * 235.0, 0.16, false);
+                self.glow(camera, at, color * 235.0, 0.16, false);
                 if light.dark > 0.5 {
-                    self.glow(camera, canvas, at, color * 60.0, 0.6, light.wet > 0.0);
+                    self.glow(camera, at, color * 60.0, 0.6, light.wet > 0.0);
                 }
             }
         }
@@ -273,6 +284,11 @@ impl Effects {
     fn layers(&self, x: usize, y: usize) -> (u32, u32, u32) {
         let i = y * self.width + x;
         let near = |layer: &[u8]| {
+            let inside = x > 0 && y > 0 && x + 1 < self.width && y + 1 < self.height;
+            if inside {
+                let w = self.width;
+                return [i - w, i, i + w].map(|i| layer[i - 1..i + 2].iter().map(|&v| u32::from(v)).sum::<u32>()).iter().sum::<u32>() / 9;
+            }
             let mut sum = 0;
             for dy in [-1isize, 0, 1] {
                 let y = y.saturating_add_signed(dy).min(self.height - 1);
@@ -289,13 +305,14 @@ impl Effects {
     /// Puts the frame together: samples to pixels, then shadows, light and glow.
     pub(crate) fn finish(&mut self, camera: &Camera, canvas: &Canvas, light: &Light, dirty: &[Area]) {
         let headlight = encode(v3(0.20, 0.185, 0.16));
-        let touched = std::mem::take(&mut self.touched);
-        let areas = touched.iter().copied().chain(dirty.iter().map(Area::pixels));
-        for area in areas {
+        for area in dirty {
+            self.tiles.mark(&area.pixels());
+        }
+        for area in self.tiles.areas(self.width, self.height) {
             for y in area.top..area.bottom {
                 for x in area.left..area.right {
                     let mut pixel = resolve(canvas, x, y);
-                    if pixel[3] < 255 {
+                    if pixel[3] < NOT_GROUND {
                         let (sun, contact, beam) = self.layers(x, y);
                         pixel = shaded(pixel, sun, contact);
                         if beam > 0 {
@@ -305,25 +322,18 @@ impl Effects {
                     self.pixels[y * self.width + x] = pixel;
                 }
             }
-            self.glowed.push(area);
-        }
-        self.touched = touched;
-        for number in 0..self.glows.len() {
-            let glow = self.glows[number];
-            self.add_glow(&glow);
         }
         for lamp in &light.lamps {
             // Street lamps outshine their surroundings a little.
             let at = lamp.at + (camera.position - lamp.at).unit() * 0.4;
-            if camera.depth(at) > NEAR * 2.0 {
-                let p = camera.project(at);
-                let (x, y) = (p.x / SAMPLES as f32, p.y / SAMPLES as f32);
-                let visible = p.x >= 0.0 && p.y >= 0.0 && p.x < canvas.width as f32 && p.y < canvas.height as f32;
-                if visible && canvas.depth[p.y as usize * canvas.width + p.x as usize] <= p.w * 1.03 {
-                    let radius = (0.9 * camera.focal * p.w / SAMPLES as f32).max(2.0);
-                    let color = v3(255.0, 200.0, 120.0) * (0.9 * light.dark);
-                    self.add_glow(&Glow { x, y, radius: (radius, radius), color, ground_only: false });
-                }
+            self.glow(camera, at, v3(230.0, 180.0, 108.0) * light.dark, 0.9, false);
+        }
+        for number in 0..self.glows.len() {
+            let glow = self.glows[number];
+            let Projected { x, y, w } = glow.source;
+            let inside = x >= 0.0 && y >= 0.0 && x < canvas.width as f32 && y < canvas.height as f32;
+            if inside && canvas.depth[y as usize * canvas.width + x as usize] <= w * HIDDEN {
+                self.add_glow(&glow);
             }
         }
     }
@@ -352,13 +362,10 @@ impl Effects {
                 }
             }
         }
-        if left < right && top < bottom {
-            self.glowed.push(Area { left, top, right, bottom });
-        }
     }
 }
 
-/// Calls `at(pixel, along, across)` for every pixel that may show a rectangle on the ground, with its place in the
+/// Calls `at(pixel, along, across)` for every pixel that shows a rectangle on the ground, with its place in the
 /// rectangle's own axes in metres, and returns the pixels' bounds.
 fn on_ground(
     camera: &Camera,
@@ -369,33 +376,30 @@ fn on_ground(
     wide: f32,
     mut at: impl FnMut(usize, f32, f32),
 ) -> Area {
-    let samples = SAMPLES as f32;
-    let (mut x0, mut y0, mut x1, mut y1) = (f32::MAX, f32::MAX, f32::MIN, f32::MIN);
-    for (along, across) in [(back, -wide), (back, wide), (front, -wide), (front, wide)] {
-        let p = (middle + heading * along + heading.left() * across).at(0.0);
-        if camera.depth(p) < 0.5 {
-            return Area::NONE;
-        }
-        let q = camera.project(p);
-        (x0, y0) = (x0.min(q.x / samples), y0.min(q.y / samples));
-        (x1, y1) = (x1.max(q.x / samples), y1.max(q.y / samples));
-    }
-    let clamp = |v: f32, limit: usize| v.clamp(0.0, limit as f32) as usize;
-    let area = Area {
-        left: clamp(x0, width),
-        top: clamp(y0, height),
-        right: clamp(x1 + 1.0, width),
-        bottom: clamp(y1 + 1.0, height),
+    let corner = |along: f32, across: f32| {
+        let at = (middle + heading * along + heading.left() * across).at(0.0);
+        Corner { at, color: V3::default() }
     };
-    for y in area.top..area.bottom {
-        for x in area.left..area.right {
-            let Some(p) = camera.ground((x as f32 + 0.5) * samples, (y as f32 + 0.5) * samples) else { continue };
-            let d = p - middle;
-            let (along, across) = (d.dot(heading), d.dot(heading.left()));
-            if along >= back && along <= front && across.abs() <= wide {
-                at(y * width + x, along, across);
-            }
-        }
+    let [a, b, c, d] = [corner(back, -wide), corner(front, -wide), corner(front, wide), corner(back, wide)];
+    let samples = SAMPLES as f32;
+    let mut area = Area::NONE;
+    for half in [[a, b, c], [a, c, d]] {
+        clip(camera, &half, |corners| {
+            let t = corners.map(|c| {
+                let p = camera.project(c.at);
+                Projected { x: p.x / samples, y: p.y / samples, w: p.w }
+            });
+            scan(&t, width, height, |y, left, right| {
+                area.add_span(y, left, right);
+                for x in left..right {
+                    let place = camera.ground((x as f32 + 0.5) * samples, (y as f32 + 0.5) * samples);
+                    if let Some(p) = place {
+                        let d = p - middle;
+                        at(y * width + x, d.dot(heading), d.dot(heading.left()));
+                    }
+                }
+            });
+        });
     }
     area
 }
@@ -420,7 +424,7 @@ fn resolve(canvas: &Canvas, x: usize, y: usize) -> [u8; 4] {
 /// A ground colour in shadow: `sun` and `contact` in 0…255 say how much is kept off.
 fn shaded(color: [u8; 4], sun: u32, contact: u32) -> [u8; 4] {
     let [r, g, b, left] = color;
-    if left == super::canvas::NOT_GROUND || sun + contact == 0 {
+    if left == NOT_GROUND || sun + contact == 0 {
         return color;
     }
     let left32 = u32::from(left);

@@ -102,7 +102,7 @@ fn shop(house: &Building, u: f32, p: V3, n: V3, view: V3, salt: u32, light: &Lig
     // Goods behind the glass.
     let goods = noise(x * 2.6, p.z * 2.2, salt.wrapping_add(7));
     let hue = v3(noise(x * 1.9, p.z, salt + 8), noise(x * 1.9, p.z, salt + 9), noise(x * 1.9, p.z, salt + 11));
-    let inner = V3::gray(0.04).mix(hue * 0.42, step(0.45, 0.75, goods) * step(2.4, 1.2, p.z));
+    let inner = V3::gray(0.04).mix((hue + V3::gray(0.5)) * 0.15, step(0.45, 0.75, goods) * step(2.4, 1.2, p.z));
     let mut out = light.shade(&Paint { albedo: inner, gloss: 0.12, glow: (0.0, 0.0) }, n, view, local);
     if dice(6) > 0.25 {
         out += (inner * 1.4 + v3(0.32, 0.26, 0.17) * (0.5 + 0.5 * step(0.3, 2.6, p.z))) * light.dark;

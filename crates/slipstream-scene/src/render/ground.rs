@@ -69,7 +69,7 @@ fn cover(layout: &Layout, cover: Cover, p: V2, f: Footprint) -> V3 {
                 v *= 1.0 - 0.22 * inside;
             }
             let crack = (noise(p.x * 0.55, p.y * 0.55, 14) - 0.5).abs();
-            v *= 1.0 - 0.35 * step(0.012, 0.0, crack) * fine(0.05, f);
+            v *= 1.0 - 0.14 * step(0.010, 0.0, crack) * fine(0.05, f);
             // Wheels polish two tracks, oil darkens the middle between them.
             for lane in &layout.lanes {
                 let d = p - lane.start;

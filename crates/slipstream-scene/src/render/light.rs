@@ -41,6 +41,8 @@ pub(crate) struct Local {
     pub(crate) sun: f32,
     /// Light of the street lamps.
     pub(crate) lamps: V3,
+    /// Share of its light that haze takes on the way to the camera.
+    pub(crate) air: f32,
 }
 
 impl Light {
@@ -49,7 +51,7 @@ impl Light {
         let azimuth = 1.2 + 3.4 * turn;
         let height = match lighting {
             Lighting::Dusk => 0.22,
-            _ => 0.85 - 0.3 * turn,
+            _ => 0.98 - 0.25 * turn,
         };
         let sun_dir = v3(crate::math::sin(azimuth), crate::math::cos(azimuth) * 0.8, height).unit();
         let base = Self {
@@ -82,8 +84,8 @@ impl Light {
             },
             Lighting::Night => Self {
                 sun: V3::default(),
-                sky: v3(0.060, 0.070, 0.105),
-                bounce: v3(0.035, 0.033, 0.035),
+                sky: v3(0.095, 0.105, 0.14),
+                bounce: v3(0.055, 0.052, 0.055),
                 zenith: v3(0.008, 0.010, 0.020),
                 horizon: v3(0.050, 0.042, 0.040),
                 clouds: 0.4,
@@ -94,12 +96,12 @@ impl Light {
             },
             Lighting::Rain => Self {
                 sun: V3::default(),
-                sky: v3(0.62, 0.65, 0.70),
+                sky: v3(0.66, 0.69, 0.75),
                 bounce: v3(0.22, 0.22, 0.23),
-                zenith: v3(0.40, 0.43, 0.47),
-                horizon: v3(0.58, 0.61, 0.64),
+                zenith: v3(0.34, 0.37, 0.42),
+                horizon: v3(0.50, 0.54, 0.58),
                 clouds: 0.3,
-                haze: 0.0062,
+                haze: 0.0034,
                 dark: 0.4,
                 wet: 1.0,
                 grain: 2.6,
@@ -163,7 +165,12 @@ impl Light {
 
     /// What remains of a colour after `distance` metres of air.
     pub(crate) fn through_air(&self, color: V3, distance: f32) -> V3 {
-        color.mix(self.horizon, 1.0 - exp(-distance * self.haze))
+        color.mix(self.horizon, self.air(distance))
+    }
+
+    /// Share of light that is lost to haze over `distance` metres.
+    pub(crate) fn air(&self, distance: f32) -> f32 {
+        1.0 - exp(-distance * self.haze)
     }
 }
 

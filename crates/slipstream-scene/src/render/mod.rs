@@ -21,6 +21,9 @@ use canvas::{Area, Canvas, Corner, SAMPLES, Silhouette};
 use effects::Effects;
 use light::{Light, Local, encode};
 
+/// People smaller than this are drawn with fewer corners, in samples.
+const SMALL: f32 = 130.0;
+
 /// Something drawn that is known to the truth.
 #[derive(Debug, Clone)]
 pub(crate) struct Drawn {
@@ -103,7 +106,7 @@ impl Renderer {
         for actor in &world.still {
             renderer.actor(world, actor);
         }
-        renderer.effects.bake_shadows(&mut renderer.canvas, &renderer.dirty);
+        renderer.effects.bake_shadows(&mut renderer.canvas);
         renderer.still = std::mem::take(&mut renderer.drawn);
         renderer.dirty.clear();
         renderer.backdrop = renderer.canvas.clone();
@@ -121,7 +124,7 @@ impl Renderer {
         for actor in world.moving() {
             self.actor(world, actor);
         }
-        self.effects.signals(world, &self.camera, &self.canvas, &self.light);
+        self.effects.signals(world, &self.camera, &self.light);
         self.effects.finish(&self.camera, &self.canvas, &self.light, &self.dirty);
     }
 
@@ -181,6 +184,11 @@ impl Renderer {
             && at.y - reach < self.canvas.height as f32
     }
 
+    /// Whether a person there is so small that fewer corners do.
+    fn is_small(&self, actor: &Actor) -> bool {
+        self.camera.focal * 1.75 / self.camera.depth(actor.at.at(1.0)).max(1.0) < SMALL
+    }
+
     fn actor(&mut self, world: &World, actor: &Actor) {
         let radius = match actor.body {
             Body::Vehicle(kind) => kind.extent().length() * 0.5 + 0.5,
@@ -197,6 +205,7 @@ impl Renderer {
                 + backdrop::sunlight(&world.layout, &self.light, actor.at.at(1.5)))
                 * 0.5,
             lamps: self.light.lamplight(actor.at.at(1.0), V3::UP) * 1.15,
+            air: self.light.air((actor.at.at(1.0) - self.camera.position).length()),
         };
         match actor.body {
             Body::Vehicle(kind) => {
@@ -204,33 +213,35 @@ impl Renderer {
                 self.place(self.shapes.vehicles[number].tris.len(), actor, |shapes| &shapes.vehicles[number]);
                 self.object(actor, actor.id, VEHICLE, &local);
                 let e = kind.extent();
-                self.effects.contact(&self.camera, actor.at, actor.heading, (e.x * 0.5, e.y * 0.5), 0.45);
+                self.effects.contact(&self.camera, actor.at, actor.heading, (e.x * 0.5, e.y * 0.5), (0.45, 0.75));
                 if !actor.parked {
-                    self.effects.vehicle_lamps(&self.camera, &self.canvas, &self.light, actor, kind.lamps(), true);
+                    self.effects.vehicle_lamps(&self.camera, &self.light, actor, kind.lamps(), true);
                 }
             }
             Body::Cycle { kind, rider } => {
                 if let Some((id, build)) = rider {
                     self.scratch.tris.clear();
+                    self.scratch.coarse = self.is_small(actor);
                     kind.rider(&mut self.scratch, &build, actor.travelled);
                     place(&mut self.scratch, actor.at, actor.heading);
                     self.object(actor, id, PERSON, &local);
                 }
                 self.place(self.shapes.cycle(kind).tris.len(), actor, |shapes| shapes.cycle(kind));
                 self.object(actor, actor.id, TWO_WHEELER, &local);
-                self.effects.contact(&self.camera, actor.at, actor.heading, (kind.length() * 0.42, 0.08), 0.25);
+                self.effects.contact(&self.camera, actor.at, actor.heading, (kind.length() * 0.42, 0.08), (0.28, 0.5));
                 if !actor.parked {
                     let bright = kind == CycleKind::Motorcycle;
-                    self.effects.vehicle_lamps(&self.camera, &self.canvas, &self.light, actor, kind.lamps(), bright);
+                    self.effects.vehicle_lamps(&self.camera, &self.light, actor, kind.lamps(), bright);
                 }
             }
             Body::Person(build) => {
                 self.scratch.tris.clear();
+                self.scratch.coarse = self.is_small(actor);
                 let swing = (actor.speed / 1.3).min(1.15);
                 build.walking(&mut self.scratch, build.phase(actor.travelled), swing);
                 place(&mut self.scratch, actor.at, actor.heading);
                 self.object(actor, actor.id, PERSON, &local);
-                self.effects.contact(&self.camera, actor.at, actor.heading, (0.16, 0.16), 0.28);
+                self.effects.contact(&self.camera, actor.at, actor.heading, (0.16, 0.13), (0.30, 0.42));
             }
             Body::Sign { kind, scale } => {
                 self.scratch = kind.plate(scale);
@@ -301,11 +312,16 @@ pub(crate) fn paint_mesh(
             continue;
         }
         let Some(paint) = palette.get(tri.paint as usize) else { continue };
+        // Much of what is far away falls between the samples: spare its shading.
+        let in_front = tri.at.iter().all(|&p| camera.depth(p) >= canvas::NEAR);
+        if in_front && !canvas::covers(&tri.at.map(|p| camera.project(p)), canvas.width, canvas.height) {
+            continue;
+        }
         let corner = |i: usize| {
-            let way = camera.position - tri.at[i];
-            let distance = way.length();
-            let color = light.shade(paint, tri.normal[i], way * (1.0 / distance), local);
-            Corner { at: tri.at[i], color: encode(light.through_air(color, distance)) }
+            // Only what mirrors needs to know where it is seen from.
+            let view = if paint.gloss > 0.0 { (camera.position - tri.at[i]).unit() } else { tri.normal[i] };
+            let color = light.shade(paint, tri.normal[i], view, local);
+            Corner { at: tri.at[i], color: encode(color.mix(light.horizon, local.air)) }
         };
         canvas.triangle(camera, &[corner(0), corner(1), corner(2)], slot, silhouette);
     }

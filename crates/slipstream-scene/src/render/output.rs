@@ -7,9 +7,9 @@ use crate::math::Rng;
 /// Length of the table of noise; a prime, so that rows and frames do not repeat.
 const NOISE: usize = 16_381;
 /// Rain streaks on a picture of 640 × 360; larger pictures get more.
-const STREAKS: usize = 260;
+const STREAKS: usize = 170;
 /// Drop-shadow of a streak in code values.
-const STREAK_LIGHT: u8 = 20;
+const STREAK_LIGHT: u8 = 15;
 
 /// Turns drawn pixels into pictures.
 #[derive(Debug)]

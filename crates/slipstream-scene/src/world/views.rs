@@ -212,7 +212,7 @@ pub(super) fn crossing(rng: &mut Rng) -> Layout {
 
 /// A motorway of three lanes each way, seen from a bridge; a path for people and cycles runs beside it.
 pub(super) fn motorway(rng: &mut Rng) -> Layout {
-    let mut l = Layout::empty(mount(3.0, 0.0, 7.6, 0.03, 0.165, 1.0), Cover::Grass);
+    let mut l = Layout::empty(mount(2.5, 0.0, 7.4, 0.06, 0.175, 1.12), Cover::Grass);
     const EDGE: f32 = 16.0;
     l.patch((-EDGE, -40.0), (EDGE, FAR), Cover::Asphalt);
     l.patch((-1.3, -40.0), (1.3, FAR), Cover::Grass);
@@ -229,16 +229,16 @@ pub(super) fn motorway(rng: &mut Rng) -> Layout {
             l.mark((a, -40.0), (b, FAR), Some((4.0, 12.0)));
         }
         for (i, x) in [3.8, 7.45, 11.1].into_iter().enumerate() {
-            let (speed, traffic) = if i == 2 { (24.0, Traffic::Slow) } else { (33.0 - 4.0 * i as f32, Traffic::Fast) };
-            let rate = [0.26, 0.34, 0.30][i];
+            let (speed, traffic) = if i == 2 { (21.0, Traffic::Slow) } else { (28.0 - 3.0 * i as f32, Traffic::Fast) };
+            let rate = [0.36, 0.62, 0.52][i];
             let (start, dir) = if side > 0.0 { (v2(x, -30.0), NORTH) } else { (v2(-x, 270.0), SOUTH) };
             l.lane(start, dir, 300.0, speed, rate, traffic);
         }
         // Crash barriers.
         let (a, b) = span(0.55, 0.75);
-        l.block(v3(a, -40.0, 0.35), v3(b, FAR, 0.8), v3(0.42, 0.43, 0.44));
+        l.block(v3(a, -40.0, 0.35), v3(b, FAR, 0.8), v3(0.26, 0.27, 0.28));
         let (a, b) = span(16.5, 16.7);
-        l.block(v3(a, -40.0, 0.35), v3(b, FAR, 0.8), v3(0.42, 0.43, 0.44));
+        l.block(v3(a, -40.0, 0.35), v3(b, FAR, 0.8), v3(0.26, 0.27, 0.28));
     }
     l.lane(v2(22.2, -20.0), NORTH, 200.0, 5.2, 0.12, Traffic::Cycles);
     l.lane(v2(19.4, 170.0), SOUTH, 200.0, 5.2, 0.12, Traffic::Cycles);
@@ -260,8 +260,8 @@ pub(super) fn motorway(rng: &mut Rng) -> Layout {
         y += 9.0;
     }
     for i in 0..6 {
-        l.lamp(0.0, 30.0 + 38.0 * i as f32, (3.4, 0.0), 11.0);
-        l.lamp(0.0, 30.0 + 38.0 * i as f32, (-3.4, 0.0), 11.0);
+        l.lamp(0.0, 58.0 + 38.0 * i as f32, (3.4, 0.0), 11.0);
+        l.lamp(0.0, 58.0 + 38.0 * i as f32, (-3.4, 0.0), 11.0);
     }
     let fast = SignKind::SpeedLimit(rng.pick(&[80, 100, 120], 100));
     l.sign(15.4, 33.0, SOUTH, fast, 1.7);
