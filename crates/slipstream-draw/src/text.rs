@@ -204,7 +204,7 @@ mod tests {
     const EXTENT: Size = Size::new(900, 120);
 
     /// The first and the last column that drawing `text` from column `left` puts ink on.
-    fn ink_columns(type_: &mut Typesetter, text: &str, size: i32, left: f32) -> (usize, usize) {
+    fn ink_columns(typesetter: &mut Typesetter, text: &str, size: i32, left: f32) -> (usize, usize) {
         let width = EXTENT.width as usize;
         let mut data = vec![0; width * EXTENT.height as usize];
         let planes = [PlaneMut { data: &mut data, stride: width }, PlaneMut::default(), PlaneMut::default()];
@@ -213,7 +213,7 @@ mod tests {
         let mut scratch = Scratch::default();
         let mut painter = Painter::new(&mut picture, Area::of_size(EXTENT), &mut scratch);
         let ink = painter.ink(Color::WHITE);
-        type_.draw(&mut painter, text, size, (left, 80), &ink);
+        typesetter.draw(&mut painter, text, size, (left, 80), &ink);
         let columns: Vec<_> =
             (0..width).filter(|x| data.iter().skip(*x).step_by(width).any(|v| *v > 60)).collect();
         (*columns.first().unwrap(), *columns.last().unwrap())
@@ -221,14 +221,14 @@ mod tests {
 
     #[test]
     fn text_is_as_wide_as_it_measures() {
-        let mut type_ = Typesetter::new();
+        let mut typesetter = Typesetter::new();
         for size in [11, 13, 18, 29, 48] {
             for text in ["H", "Vehicle 17 H", "Hafenstraße – Ёлка H", "HWAVATo. …H"] {
-                let width = type_.width(text, size);
-                let (first, last) = ink_columns(&mut type_, text, size, 20.0);
+                let width = typesetter.width(text, size);
+                let (first, last) = ink_columns(&mut typesetter, text, size, 20.0);
                 // The last letter stands where it would stand alone, drawn its own width before the end.
-                let own = type_.width("H", size);
-                let (_, alone) = ink_columns(&mut type_, "H", size, 20.0 + width - own);
+                let own = typesetter.width("H", size);
+                let (_, alone) = ink_columns(&mut typesetter, "H", size, 20.0 + width - own);
                 assert!(last.abs_diff(alone) <= 1, "{text} at {size}: ends at {last}, not {alone}");
                 assert!(first >= 19 && last as f32 <= 20.0 + width, "{text} at {size}: {first} to {last}");
             }
@@ -246,15 +246,15 @@ mod tests {
 
     #[test]
     fn shortened_text_fits() {
-        let mut type_ = Typesetter::new();
+        let mut typesetter = Typesetter::new();
         let text = "Loading dock, north side";
         for width in 0..300 {
             let width = width as f32;
-            let short = type_.shortened(text, 16, width).into_owned();
-            assert!(type_.width(&short, 16) <= width, "{short} in {width}");
+            let short = typesetter.shortened(text, 16, width).into_owned();
+            assert!(typesetter.width(&short, 16) <= width, "{short} in {width}");
             match short.strip_suffix(ELLIPSIS) {
                 Some(start) => assert!(text.starts_with(start) && start.len() < text.len()),
-                None => assert!(short == text || width < type_.width("…L", 16)),
+                None => assert!(short == text || width < typesetter.width("…L", 16)),
             }
         }
     }

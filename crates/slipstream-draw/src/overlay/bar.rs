@@ -89,19 +89,24 @@ fn counts_line(frame: &FrameMeta, counts: &[Count], form: Form) -> String {
     // Writing to a string cannot fail.
     let _ = match form {
         Form::Full => write!(line, "Frame {}   Objects {total}", frame.frame_number),
-        Form::Numbered => write!(line, "#{}  {total}", frame.frame_number),
-        Form::Named | Form::Initials | Form::Total => write!(line, "{total}"),
+        Form::Numbered => write!(line, "#{}  ", frame.frame_number),
+        Form::Named | Form::Initials | Form::Total => Ok(()),
     };
-    if matches!(form, Form::Numbered | Form::Named | Form::Initials) && !counts.is_empty() {
-        line.push(':');
-    }
+    // The count of the only class is the total.
+    let _ = match (form, counts.len()) {
+        (Form::Full, _) => Ok(()),
+        (Form::Total, _) | (_, 0) => write!(line, "{total}"),
+        (_, 1) => Ok(()),
+        _ => write!(line, "{total}: "),
+    };
     for (index, (count, name)) in counts.iter().zip(&names).enumerate() {
         let objects = count.objects;
+        let gap = if index > 0 { " " } else { "" };
         let _ = match form {
             Form::Full if ends_with_digit(name) => write!(line, "   {name}: {objects}"),
             Form::Full => write!(line, "   {name} {objects}"),
-            Form::Numbered | Form::Named => write!(line, " {objects} {name}"),
-            Form::Initials => write!(line, " {objects}{}", telling_initials(index, &names)),
+            Form::Numbered | Form::Named => write!(line, "{gap}{objects} {name}"),
+            Form::Initials => write!(line, "{gap}{objects}{}", telling_initials(index, &names)),
             Form::Total => Ok(()),
         };
     }
@@ -115,13 +120,18 @@ pub(super) fn height(viewport: Area, line: i32) -> i32 {
 
 /// Name and counts for a bar of `room` pixels: the fullest form that leaves room for the whole name, else the fullest
 /// that has room beside what can be kept of the name.
-fn choose<'a>(type_: &mut Typesetter, frame: &'a FrameMeta, line: i32, room: f32) -> (Cow<'a, str>, String) {
+fn choose<'a>(
+    typesetter: &mut Typesetter,
+    frame: &'a FrameMeta,
+    line: i32,
+    room: f32,
+) -> (Cow<'a, str>, String) {
     let counts = count(&frame.objects);
     let forms = FORMS.map(|form| counts_line(frame, &counts, form));
     let gap = GAP * line as f32;
-    let whole = if frame.name.is_empty() { 0.0 } else { type_.width(&frame.name, line) + gap };
+    let whole = if frame.name.is_empty() { 0.0 } else { typesetter.width(&frame.name, line) + gap };
     let widths =
-        [0, 1, 2, 3, 4].map(|form| forms.get(form).map_or(0.0, |text: &String| type_.width(text, line)));
+        [0, 1, 2, 3, 4].map(|form| forms.get(form).map_or(0.0, |text: &String| typesetter.width(text, line)));
     // The total alone is too little to give up the counts for the name.
     let beside = widths.iter().take(FORMS.len() - 1).position(|width| whole + width <= room);
     let chosen = beside.or_else(|| widths.iter().position(|width| *width <= room));
@@ -130,7 +140,7 @@ fn choose<'a>(type_: &mut Typesetter, frame: &'a FrameMeta, line: i32, room: f32
     let name = if left < NAME_LEAST * line as f32 && beside.is_none() {
         Cow::Borrowed("")
     } else {
-        type_.shortened(&frame.name, line, left)
+        typesetter.shortened(&frame.name, line, left)
     };
     (name, forms.into_iter().nth(chosen).unwrap_or_default())
 }
@@ -138,7 +148,7 @@ fn choose<'a>(type_: &mut Typesetter, frame: &'a FrameMeta, line: i32, room: f32
 /// Draws the bar at the top of the viewport.
 pub(super) fn draw(
     painter: &mut Painter,
-    type_: &mut Typesetter,
+    typesetter: &mut Typesetter,
     frame: &FrameMeta,
     viewport: Area,
     line: i32,
@@ -147,15 +157,15 @@ pub(super) fn draw(
     let background = painter.ink(BACKGROUND);
     painter.fill(area, &background);
     let padding = (2 * padding(line)) as f32;
-    let (name, counts) = choose(type_, frame, line, area.width() as f32 - 2.0 * padding);
+    let (name, counts) = choose(typesetter, frame, line, area.width() as f32 - 2.0 * padding);
     let mut left = area.x0 as f32 + padding;
     if !name.is_empty() {
         let ink = painter.ink(NAME);
-        draw_line(painter, type_, &name, line, (left, area), &ink);
-        left += type_.width(&name, line) + GAP * line as f32;
+        draw_line(painter, typesetter, &name, line, (left, area), &ink);
+        left += typesetter.width(&name, line) + GAP * line as f32;
     }
     let ink = painter.ink(COUNTS);
-    draw_line(painter, type_, &counts, line, (left, area), &ink);
+    draw_line(painter, typesetter, &counts, line, (left, area), &ink);
 }
 
 #[cfg(test)]
@@ -202,6 +212,14 @@ mod tests {
     }
 
     #[test]
+    fn the_only_class_is_the_total() {
+        let frame = frame("", &[(0, "Vehicle"), (0, "Vehicle")]);
+        let lines = FORMS.map(|form| counts_line(&frame, &count(&frame.objects), form));
+        let expected = ["Frame 1234   Objects 2   Vehicle 2", "#1234  2 Vehicle", "2 Vehicle", "2V", "2"];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
     fn initials_differ_as_long_as_labels_do() {
         let frame = frame("", &[(0, "car"), (1, "cat"), (2, ""), (3, "Dog"), (-1, ""), (5, "car")]);
         let line = counts_line(&frame, &count(&frame.objects), Form::Initials);
@@ -211,13 +229,13 @@ mod tests {
 
     #[test]
     fn narrower_bars_say_less() {
-        let mut type_ = Typesetter::new();
+        let mut typesetter = Typesetter::new();
         let frame = frame("Yard", &STREET);
         let mut seen: Vec<(String, String)> = Vec::new();
         for room in (0..600).rev() {
-            let (name, counts) = choose(&mut type_, &frame, 14, room as f32);
+            let (name, counts) = choose(&mut typesetter, &frame, 14, room as f32);
             let gap = if name.is_empty() { 0.0 } else { GAP * 14.0 };
-            let used = type_.width(&name, 14) + type_.width(&counts, 14) + gap;
+            let used = typesetter.width(&name, 14) + typesetter.width(&counts, 14) + gap;
             assert!(used <= room as f32, "{name} {counts} in {room}");
             let chosen = (name.into_owned(), counts);
             if seen.last() != Some(&chosen) {

@@ -17,14 +17,20 @@ const GAP: f32 = 0.35;
 const MOST_LINES: usize = 3;
 
 /// Breaks text into lines of at most `width` pixels, between words where it can.
-fn wrapped<'a>(type_: &mut Typesetter, text: &'a str, size: i32, width: f32, most: usize) -> Vec<&'a str> {
+fn wrapped<'a>(
+    typesetter: &mut Typesetter,
+    text: &'a str,
+    size: i32,
+    width: f32,
+    most: usize,
+) -> Vec<&'a str> {
     let mut lines = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() && lines.len() + 1 < most {
         let ends = rest.match_indices(char::is_whitespace).map(|(end, _)| end).chain([rest.len()]);
         let mut kept = None;
         for end in ends {
-            if type_.width(&rest[..end], size) > width {
+            if typesetter.width(&rest[..end], size) > width {
                 break;
             }
             kept = Some(end);
@@ -41,7 +47,7 @@ fn wrapped<'a>(type_: &mut Typesetter, text: &'a str, size: i32, width: f32, mos
 
 pub(super) fn draw(
     painter: &mut Painter,
-    type_: &mut Typesetter,
+    typesetter: &mut Typesetter,
     name: &str,
     status: &str,
     viewport: Area,
@@ -53,15 +59,15 @@ pub(super) fn draw(
     let name_line = line_height(line as f32 * NAME_SIZE);
     let gap = (line as f32 * GAP).round() as i32;
     let fitting = (viewport.height() - name_line - gap) / line;
-    let status = wrapped(type_, status, line, width, MOST_LINES.min(fitting.max(0) as usize));
+    let status = wrapped(typesetter, status, line, width, MOST_LINES.min(fitting.max(0) as usize));
     let height = name_line + gap + line * status.len() as i32;
     let mut top = viewport.y0 + (viewport.height() - height) / 2;
     let mut centred = |text: &str, size: i32, top: i32, color: Color| {
-        let text = type_.shortened(text, size, width);
-        let left = viewport.x0 as f32 + (viewport.width() as f32 - type_.width(&text, size)) / 2.0;
+        let text = typesetter.shortened(text, size, width);
+        let left = viewport.x0 as f32 + (viewport.width() as f32 - typesetter.width(&text, size)) / 2.0;
         let ink = painter.ink(color);
-        let baseline = top + type_.ascent(size);
-        type_.draw(painter, &text, size, (left.round(), baseline), &ink);
+        let baseline = top + typesetter.ascent(size);
+        typesetter.draw(painter, &text, size, (left.round(), baseline), &ink);
     };
     centred(name, name_line, top, NAME);
     top += name_line + gap;

@@ -64,7 +64,7 @@ fn write_short(line: &mut String, object: &ObjectMeta) -> bool {
 /// like size the one that has been followed longest, so that labels stay what they are from frame to frame.
 pub(super) fn draw(
     painter: &mut Painter,
-    type_: &mut Typesetter,
+    typesetter: &mut Typesetter,
     labels: &mut Labels,
     objects: &[ObjectMeta],
     room: Area,
@@ -88,7 +88,7 @@ pub(super) fn draw(
     let size = sizes.label;
     let padding = padding(size);
     // As high as capitals need, with as much room above and below as beside them.
-    let height = type_.cap_height(size) + 2 * padding.max(2);
+    let height = typesetter.cap_height(size) + 2 * padding.max(2);
     for object in order.iter().filter_map(|index| objects.get(*index)) {
         let Some((area, border)) = outline(object, sizes) else { continue };
         if area.intersection(room).is_empty() {
@@ -102,13 +102,13 @@ pub(super) fn draw(
             } else if !write_short(line, object) {
                 return None;
             }
-            if type_.width(line, size) > (room.width() - 2 * padding) as f32 {
-                *line = type_.shortened(line, size, (room.width() - 2 * padding) as f32).into_owned();
+            if typesetter.width(line, size) > (room.width() - 2 * padding) as f32 {
+                *line = typesetter.shortened(line, size, (room.width() - 2 * padding) as f32).into_owned();
             }
             if line.is_empty() {
                 return None;
             }
-            let width = type_.width(line, size).ceil() as i32 + 2 * padding;
+            let width = typesetter.width(line, size).ceil() as i32 + 2 * padding;
             let left = area.x0.min(room.x1 - width).max(room.x0);
             let at = |top: i32| Area::at(left, top, width, height).intersection(room);
             let first =
@@ -127,7 +127,7 @@ pub(super) fn draw(
         let ink = painter.ink(color);
         painter.fill(place, &ink);
         let ink = painter.ink(ink_on(color));
-        draw_line(painter, type_, line, size, ((place.x0 + padding) as f32, place), &ink);
+        draw_line(painter, typesetter, line, size, ((place.x0 + padding) as f32, place), &ink);
     }
 }
 
@@ -172,7 +172,7 @@ mod tests {
         let mut picture = PictureMut::new(PixelFormat::Gray8, size, Colorimetry::default(), planes).unwrap();
         let (whole, mut scratch) = (Area::of_size(size), Scratch::default());
         let mut painter = Painter::new(&mut picture, whole, &mut scratch);
-        let (mut type_, mut labels) = (Typesetter::new(), Labels::default());
+        let (mut typesetter, mut labels) = (Typesetter::new(), Labels::default());
         let style = OverlayStyle::default();
         let room = Area { y0: 16, ..whole };
         // A crowd: 40 people all over the picture and beyond.
@@ -187,7 +187,7 @@ mod tests {
             .collect();
         let mut placed = |people: &[ObjectMeta]| {
             let sizes = Sizes::new(whole, &style);
-            draw(&mut painter, &mut type_, &mut labels, people, room, sizes, &style);
+            draw(&mut painter, &mut typesetter, &mut labels, people, room, sizes, &style);
             labels.taken.clone()
         };
         let taken = placed(&people);

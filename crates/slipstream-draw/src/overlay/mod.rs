@@ -48,7 +48,7 @@ impl Default for OverlayStyle {
 #[derive(Debug)]
 pub struct Overlay {
     style: OverlayStyle,
-    type_: Typesetter,
+    typesetter: Typesetter,
     scratch: Scratch,
     labels: label::Labels,
 }
@@ -101,7 +101,7 @@ impl Overlay {
     pub fn new(style: OverlayStyle) -> Self {
         Self {
             style,
-            type_: Typesetter::new(),
+            typesetter: Typesetter::new(),
             scratch: Scratch::default(),
             labels: label::Labels::default(),
         }
@@ -133,7 +133,7 @@ impl Overlay {
     /// object's own text is of that kind if it has a size above 0; else it is what the object's label says.
     pub fn draw_frame(&mut self, picture: &mut PictureMut, frame: &FrameMeta) {
         let Some(viewport) = Area::of_rect(frame.viewport) else { return };
-        let Self { style, type_, scratch, labels } = self;
+        let Self { style, typesetter, scratch, labels } = self;
         let mut painter = Painter::new(picture, viewport, scratch);
         if painter.clip().is_empty() {
             return;
@@ -156,10 +156,10 @@ impl Overlay {
         let bar = if style.display_stats { bar::height(viewport, sizes.line) } else { 0 };
         if style.display_text {
             let room = Area { y0: viewport.y0 + bar, ..viewport };
-            label::draw(&mut painter, type_, labels, &frame.objects, room, sizes, style);
+            label::draw(&mut painter, typesetter, labels, &frame.objects, room, sizes, style);
         }
         if bar > 0 {
-            bar::draw(&mut painter, type_, frame, viewport, sizes.line);
+            bar::draw(&mut painter, typesetter, frame, viewport, sizes.line);
         }
         if style.display_text {
             let of_objects = frame.objects.iter().filter(|object| places_text(object));
@@ -169,7 +169,7 @@ impl Overlay {
                 _ => None,
             });
             for text in of_objects.chain(of_items) {
-                draw_text(&mut painter, type_, text);
+                draw_text(&mut painter, typesetter, text);
             }
         }
     }
@@ -182,7 +182,7 @@ impl Overlay {
         let mut painter = Painter::new(picture, viewport, &mut self.scratch);
         if !painter.clip().is_empty() {
             let sizes = Sizes::new(viewport, &self.style);
-            card::draw(&mut painter, &mut self.type_, &source.name, status, viewport, sizes.line);
+            card::draw(&mut painter, &mut self.typesetter, &source.name, status, viewport, sizes.line);
         }
     }
 }
@@ -235,7 +235,7 @@ fn draw_shape(painter: &mut Painter, item: &DisplayItem) {
 }
 
 /// Draws text where it says, each of its lines with its background.
-fn draw_text(painter: &mut Painter, type_: &mut Typesetter, text: &Text) {
+fn draw_text(painter: &mut Painter, typesetter: &mut Typesetter, text: &Text) {
     let Text { content, position, size, color, background } = text;
     if !(position.x.is_finite() && position.y.is_finite() && *size > 0.0) {
         return;
@@ -249,14 +249,14 @@ fn draw_text(painter: &mut Painter, type_: &mut Typesetter, text: &Text) {
         if top >= painter.clip().y1 {
             return;
         }
-        let width = type_.width(line, size);
+        let width = typesetter.width(line, size);
         if let (Some(background), false) = (background, line.is_empty()) {
             let ink = painter.ink(*background);
             painter.fill(Area::at(left, top, pixel(width.ceil()) + 2 * padding, size), &ink);
         }
         let inset = if background.is_some() { padding } else { 0 };
-        let baseline = top + type_.ascent(size);
-        type_.draw(painter, line, size, ((left + inset) as f32, baseline), &ink);
+        let baseline = top + typesetter.ascent(size);
+        typesetter.draw(painter, line, size, ((left + inset) as f32, baseline), &ink);
         top += size;
     }
 }
@@ -270,12 +270,12 @@ fn padding(line: i32) -> i32 {
 /// Draws one line of text in the vertical middle of `area`, by its capitals, from column `left`.
 fn draw_line(
     painter: &mut Painter,
-    type_: &mut Typesetter,
+    typesetter: &mut Typesetter,
     text: &str,
     size: i32,
     (left, area): (f32, Area),
     ink: &Ink,
 ) {
-    let baseline = area.y0 + (area.height() + type_.cap_height(size)) / 2;
-    type_.draw(painter, text, size, (left, baseline), ink);
+    let baseline = area.y0 + (area.height() + typesetter.cap_height(size)) / 2;
+    typesetter.draw(painter, text, size, (left, baseline), ink);
 }

@@ -136,30 +136,42 @@ impl Painter<'_, '_> {
         };
         // Half the width of a circle at a height over its centre, 0 past its top.
         let half_chord = |radius: f64, height: f64| (radius * radius - height * height).max(0.0).sqrt();
-        self.cover(bounds, ink, |x, y, row| {
-            let height = f64::from(y) + 0.5 - cy;
-            let first = f64::from(x) + 0.5 - cx;
-            let column = |offset: f64| (offset - first).clamp(0.0, row.len() as f64) as usize;
-            let half = half_chord(outer + 0.5, height);
-            let span = column(-half)..(column(half) + 1).min(row.len());
-            // Pixels wholly inside need no square root.
-            let solid = half_chord((outer - 0.5).max(0.0), height);
-            let hole = half_chord((inner - 0.5).max(0.0), height);
-            let rim = half_chord((inner + 0.5).max(0.0), height);
-            for (column, part) in row[span.clone()].iter_mut().enumerate() {
-                let across = (first + (span.start + column) as f64).abs();
-                *part = if across < solid && across >= rim && (across > rim || inner <= -0.5) {
-                    u8::MAX
-                } else if across < hole {
-                    0
-                } else {
-                    let distance = across.hypot(height);
-                    let covered = (outer - distance + 0.5).clamp(0.0, 1.0);
-                    to_byte(covered - (inner - distance + 0.5).clamp(0.0, 1.0))
-                };
-            }
-            span
-        });
+        // Left and right half are drawn one after the other, so that neither has to walk through the hole. They part
+        // between two chroma samples.
+        let middle = cx.floor() as i32 & !1;
+        for (right, bounds) in [(false, Area { x1: middle, ..bounds }), (true, Area { x0: middle, ..bounds })]
+        {
+            self.cover(bounds, ink, |x, y, row| {
+                let height = f64::from(y) + 0.5 - cy;
+                let first = f64::from(x) + 0.5 - cx;
+                let columns = row.len();
+                let column = |offset: f64| (offset - first).clamp(0.0, columns as f64) as usize;
+                let half = half_chord(outer + 0.5, height);
+                // Between these two, pixels are wholly inside and need no square root.
+                let solid = half_chord((outer - 0.5).max(0.0), height);
+                let rim = half_chord((inner + 0.5).max(0.0), height);
+                let hole = half_chord((inner - 0.5).max(0.0), height);
+                let mut span = column(-half)..(column(half) + 1).min(columns);
+                // A hole narrower than a chroma sample may lie on one side of the middle.
+                if hole > 2.0 && right {
+                    span.start = span.start.max(column(hole));
+                } else if hole > 2.0 {
+                    span.end = span.end.min(column(-hole) + 1);
+                }
+                let Some(pixels) = row.get_mut(span.clone()) else { return 0..0 };
+                for (column, part) in pixels.iter_mut().enumerate() {
+                    let across = (first + (span.start + column) as f64).abs();
+                    *part = if across < solid && (across > rim || inner <= -0.5) {
+                        u8::MAX
+                    } else {
+                        let distance = across.hypot(height);
+                        let covered = (outer - distance + 0.5).clamp(0.0, 1.0);
+                        to_byte(covered - (inner - distance + 0.5).clamp(0.0, 1.0))
+                    };
+                }
+                span
+            });
+        }
     }
 }
 
