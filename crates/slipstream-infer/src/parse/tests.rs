@@ -1,1 +1,126 @@
+use super::*;
 
+const NETWORK: Size = Size::new(64, 32);
+
+fn info(name: &str, dims: &[usize]) -> TensorInfo {
+    let dims = dims.iter().map(|&dim| (dim != 0).then_some(dim)).collect();
+    TensorInfo { name: name.to_owned(), dims, element: F32.to_owned() }
+}
+
+fn parser(outputs: &[TensorInfo]) -> Result<Box<dyn Parser>, ParseError> {
+    select(&InferConfig::default(), outputs, NETWORK)
+}
+
+fn parse(outputs: &[(&str, &[usize], &[f32])], thresholds: &[f32]) -> (Vec<Detection>, usize) {
+    let infos: Vec<_> = outputs.iter().map(|(name, dims, _)| info(name, dims)).collect();
+    let tensors: Vec<_> =
+        outputs.iter().map(|&(name, dims, data)| OutputTensor { name, dims, data }).collect();
+    let context = ParseContext { network: NETWORK, image: Rect::of_size(NETWORK), thresholds };
+    let mut boxes = Vec::new();
+    let skipped = parser(&infos).unwrap().parse(&tensors, &context, &mut boxes).unwrap();
+    (boxes, skipped)
+}
+
+fn corners(b: &Detection) -> (u32, f32, [f32; 4]) {
+    let round = |v: f32| (v * 100.0).round() / 100.0;
+    let Rect { left, top, .. } = b.rect;
+    (b.class_id, b.confidence, [left, top, b.rect.right(), b.rect.bottom()].map(round))
+}
+
+#[test]
+fn detectnet_decodes_cells() {
+    // 2 classes, 2 rows and 4 columns of 16 pixels
+    let mut coverage = [0.0; 16];
+    let mut bbox = [0.0; 64];
+    let mut set = |class: usize, cell: usize, confidence: f32, o: [f32; 4]| {
+        coverage[class * 8 + cell] = confidence;
+        (0..4).for_each(|plane| bbox[(4 * class + plane) * 8 + cell] = o[plane]);
+    };
+    // centre of cell 5 (column 1, row 1) is (16.5, 16.5)
+    set(1, 5, 0.75, [0.2, 0.1, 0.4, 0.3]);
+    // reaches over every edge: clipped to 0…63 and 0…31
+    set(0, 0, 0.5, [1.0, 1.0, 2.0, 2.0]);
+    // turned inside out
+    set(0, 1, 0.5, [-0.5, 0.1, -0.5, 0.1]);
+    set(0, 2, 0.5, [f32::NAN, 0.1, 0.5, 0.1]);
+    set(0, 3, f32::INFINITY, [0.1; 4]);
+    set(0, 4, 0.29, [0.1; 4]);
+    let outputs: [(&str, &[usize], &[f32]); 2] =
+        [("output_cov/Sigmoid", &[2, 2, 4], &coverage), ("output_bbox/BiasAdd", &[8, 2, 4], &bbox)];
+    let (boxes, skipped) = parse(&outputs, &[0.3, 0.3]);
+    let found: Vec<_> = boxes.iter().map(corners).collect();
+    assert_eq!(found, [(0, 0.5, [0.0, 0.0, 63.0, 31.0]), (1, 0.75, [9.5, 13.0, 30.5, 27.0])]);
+    assert_eq!(skipped, 2);
+    // fewer classes wanted than there are
+    assert_eq!(parse(&outputs, &[0.3]).0.len(), 1);
+}
+
+#[test]
+fn boxes_and_scores_are_read_in_both_orders() {
+    let boxes = [1.0, 2.0, 11.0, 12.0, -5.0, 20.0, 30.0, 40.0, 0.0, f32::NAN, 5.0, 5.0];
+    let by_box = [0.9, 0.1, 0.5, 0.6, 0.8, 0.8];
+    let by_class = [0.9, 0.5, 0.8, 0.1, 0.6, 0.8];
+    for (dims, scores) in [([3, 2], by_box), ([2, 3], by_class)] {
+        let (found, skipped) = parse(&[("boxes", &[3, 4], &boxes), ("scores", &dims, &scores)], &[0.5, 0.5]);
+        let found: Vec<_> = found.iter().map(corners).collect();
+        let expected = [
+            (0, 0.9, [1.0, 2.0, 11.0, 12.0]),
+            (0, 0.5, [0.0, 20.0, 30.0, 32.0]),
+            (1, 0.6, [0.0, 20.0, 30.0, 32.0]),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(skipped, 2);
+    }
+}
+
+#[test]
+fn yolox_decodes_three_grids() {
+    // 64 × 32 has 8 × 4 + 4 × 2 + 2 × 1 cells
+    let mut head = vec![0.0; 42 * 7];
+    head[(32 + 5) * 7..(32 + 6) * 7].copy_from_slice(&[0.5, 0.25, 1f32.ln(), 2f32.ln(), 0.8, 0.25, 0.5]);
+    head[41 * 7..].copy_from_slice(&[0.5, 0.5, 200.0, 0.0, 1.0, 1.0, 1.0]);
+    let (found, skipped) = parse(&[("output", &[42, 7], &head)], &[0.3, 0.3]);
+    // column 1, row 1 of stride 16: centre (24, 20), size 16 × 32, cut at the lower edge
+    assert_eq!(found.iter().map(corners).collect::<Vec<_>>(), [(1, 0.4, [16.0, 4.0, 32.0, 32.0])]);
+    assert_eq!(skipped, 1);
+}
+
+#[test]
+fn dynamic_dimensions_are_settled_by_names() {
+    let classes = |outputs: &[TensorInfo]| parser(outputs).map(|parser| parser.classes());
+    assert_eq!(classes(&[info("boxes", &[0, 4]), info("scores", &[0, 80])]).unwrap(), Some(80));
+    assert_eq!(classes(&[info("boxes", &[9, 4]), info("scores", &[3, 9])]).unwrap(), Some(3));
+    assert_eq!(classes(&[info("output", &[0, 85])]).unwrap(), Some(80));
+    assert!(classes(&[info("boxes", &[9, 4]), info("scores", &[3, 8])]).is_err());
+    assert!(classes(&[info("output", &[0, 0])]).is_err());
+}
+
+#[test]
+fn unknown_outputs_are_listed_beside_what_is_known() {
+    let mut config = InferConfig::default();
+    config.parse_bbox_func_name = Some("NvDsInferParseMine".to_owned());
+    let error = select(&config, &[info("758", &[85, 22, 22])], NETWORK).unwrap_err().to_string();
+    for part in ["NvDsInferParseMine", "758 [85, 22, 22] f32", "detectnet:", "boxes-scores:", "yolox:"] {
+        assert!(error.contains(part), "{error}");
+    }
+    // a function whose library cannot be loaded does not stand in the way of tensors that are known
+    assert!(select(&config, &[info("output", &[42, 7])], NETWORK).is_ok());
+    // one of ours has to fit
+    config.parse_bbox_func_name = Some("detectnet".to_owned());
+    assert!(select(&config, &[info("output", &[42, 7])], NETWORK).is_err());
+    config.output_blob_names = vec!["heads".to_owned()];
+    let error = select(&config, &[info("output", &[42, 7])], NETWORK).unwrap_err().to_string();
+    assert!(error.contains("no output \"heads\", it has output [42, 7] f32"), "{error}");
+}
+
+#[test]
+fn a_tensor_that_is_not_as_declared_is_an_error() {
+    let parser = parser(&[info("boxes", &[0, 4]), info("scores", &[0, 2])]).unwrap();
+    let context = ParseContext { network: NETWORK, image: Rect::of_size(NETWORK), thresholds: &[0.1] };
+    let boxes = OutputTensor { name: "boxes", dims: &[1, 4], data: &[0.0; 4] };
+    let error = parser.parse(&[boxes], &context, &mut Vec::new()).unwrap_err().to_string();
+    assert_eq!(error, "the model gave no tensor \"scores\"");
+    let scores = OutputTensor { name: "scores", dims: &[3, 2], data: &[0.0; 6] };
+    let error = parser.parse(&[boxes, scores], &context, &mut Vec::new()).unwrap_err().to_string();
+    assert!(error.contains("scores has shape [3, 2]") && error.contains("[1, C] or [C, 1]"), "{error}");
+}
