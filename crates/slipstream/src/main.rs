@@ -1,3 +1,7 @@
 //! The `slipstream` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    slipstream::cli::main()
+}

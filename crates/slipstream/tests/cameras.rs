@@ -96,3 +96,24 @@ fn passwords_are_asked_for() {
         Viewer::start_as(&server.uri(0), "tcp", Codec::H264, Some(&credentials())).wait_for(5);
     }
 }
+
+#[test]
+fn any_container_is_read() {
+    gst::init().unwrap();
+    for (name, codec, size, pictures, rate) in [
+        // With sound; Annex B without times; H.265 with sound.
+        ("car-detection.mp4", Codec::H264, Size::new(768, 432), 377, 12.5),
+        ("cars_768x768.h264", Codec::H264, Size::new(768, 768), 250, 25.0),
+        ("retail02-1080p-hevc.mp4", Codec::H265, Size::new(1920, 1080), 603, 30.0),
+    ] {
+        let Some(path) = asset(&format!("videos/{name}")) else { continue };
+        let clip = Clip::load(path).unwrap();
+        assert_eq!((clip.codec(), clip.size(), clip.pictures()), (codec, size, pictures), "{name}");
+        assert!((clip.frame_rate() - rate).abs() < 0.1, "{name}: {}", clip.frame_rate());
+    }
+    if let Some(path) = asset("videos/highway-sobral_video2-320x240.avi") {
+        assert!(Clip::load(path).unwrap_err().to_string().ends_with("holds no H.264 or H.265 video"));
+    }
+    assert!(Clip::load("/no/such/file.mp4").unwrap_err().to_string().starts_with("/no/such/file.mp4: "));
+    assert!(Clip::load(file!()).is_err());
+}

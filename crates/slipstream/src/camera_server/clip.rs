@@ -1,16 +1,20 @@
 //! Video files, taken apart into access units once and played as often as wanted.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use slipstream_meta::Size;
 
+use crate::fault::{self, Fault};
 use crate::settings::Codec;
 
 /// Assumed for raw streams that do not say their rate; also what parsers assume.
 const DEFAULT_FRAME_RATE: gst::Fraction = gst::Fraction::new_raw(25, 1);
-/// Reading a file takes no longer than this without a sign of life.
-const READ_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(30);
+/// A file from which nothing comes for so long is given up.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often the state of affairs is looked at.
+const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 
 /// Why a file cannot be played.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +145,11 @@ fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, sink: &gst_app::AppSink) -> 
             sink.set_caps(Some(&caps));
             vec![parser.map_err(|_| "no parser")?, sink.clone().upcast()]
         }
-        _ => vec![gst::ElementFactory::make("fakesink").build().map_err(|_| "no fakesink")?],
+        // It must not wait for a start that the video makes possible.
+        _ => {
+            let void = gst::ElementFactory::make("fakesink").property("async", false).property("sync", false).build();
+            vec![void.map_err(|_| "no fakesink")?]
+        }
     };
     pipeline.add_many(&chain).map_err(|_| "cannot be added")?;
     gst::Element::link_many(&chain).map_err(|_| "cannot be linked")?;
@@ -156,31 +164,27 @@ fn read(pipeline: &gst::Pipeline, sink: &gst_app::AppSink, path: &Path) -> Resul
     let failed = |reason: &str| ClipError::Read { path: path.to_owned(), reason: reason.to_owned() };
     let bus = pipeline.bus().ok_or_else(|| failed("no bus"))?;
     // If it fails, the bus says why.
-    let _ = pipeline.set_state(gst::State::Paused);
-    // Prerolled, in error, or (nothing to play in it) at its end.
-    match bus
-        .timed_pop_filtered(
-            READ_TIMEOUT,
-            &[gst::MessageType::AsyncDone, gst::MessageType::Error, gst::MessageType::Eos],
-        )
-        .as_ref()
-        .map(|message| message.view())
-    {
-        Some(gst::MessageView::Error(error)) => return Err(failed(error.error().message())),
-        None => return Err(failed("reading takes too long")),
-        _ if sink.parent().is_none() => return Err(ClipError::NoVideo { path: path.to_owned() }),
-        _ => {}
-    }
-    pipeline.set_state(gst::State::Playing).map_err(|error| failed(&error.to_string()))?;
-
+    let _ = pipeline.set_state(gst::State::Playing);
     let mut samples = Vec::new();
-    while let Some(sample) = sink.try_pull_sample(READ_TIMEOUT) {
-        samples.push(sample);
-    }
-    if let Some(message) = bus.pop_filtered(&[gst::MessageType::Error])
-        && let gst::MessageView::Error(error) = message.view()
-    {
-        return Err(failed(error.error().message()));
+    let mut idle_since = Instant::now();
+    loop {
+        if let Some(sample) = sink.try_pull_sample(LOOK) {
+            samples.push(sample);
+            idle_since = Instant::now();
+            continue;
+        }
+        match bus.pop_filtered(&[gst::MessageType::Eos, gst::MessageType::Error]).as_ref().map(|m| m.view()) {
+            Some(gst::MessageView::Error(error)) => {
+                return Err(match fault::classify(error) {
+                    Fault::UnsupportedCodec(_) | Fault::NoVideo => ClipError::NoVideo { path: path.to_owned() },
+                    fault => failed(&fault.to_string()),
+                });
+            }
+            Some(_) => break,
+            None if idle_since.elapsed() > READ_TIMEOUT => return Err(failed("reading takes too long")),
+            None if sink.parent().is_none() => std::thread::sleep(LOOK.into()),
+            None => {}
+        }
     }
     let caps = samples
         .first()

@@ -26,12 +26,12 @@ pub(super) struct Feed {
     has_ended: Arc<AtomicBool>,
     /// Running time at which picture 0 is due.
     start: gst::ClockTime,
-    random: Random,
+    random: fastrand::Rng,
 }
 
 impl Feed {
     pub(super) fn new(camera: Arc<Camera>, appsrc: AppSrc, has_ended: Arc<AtomicBool>) -> Self {
-        Self { camera, appsrc, has_ended, start: gst::ClockTime::ZERO, random: Random::default() }
+        Self { camera, appsrc, has_ended, start: gst::ClockTime::ZERO, random: random() }
     }
 
     /// Runs `work` on a thread of its own, once the media plays.
@@ -100,7 +100,7 @@ impl Feed {
                 }
                 // Copies the list of memories, not their bytes.
                 let mut buffer = unit.buffer.copy();
-                if self.random.happens(&self.camera.garbled_units) {
+                if happens(&mut self.random, &self.camera.garbled_units) {
                     garble(&mut buffer, &mut self.random);
                 }
                 {
@@ -193,7 +193,7 @@ fn paint(live: &LiveSource, number: u64, buffer: &mut gst::BufferRef, info: &gst
 /// Loses and cuts packets on their way out of `pad`, as far as the camera is told to.
 pub(super) fn spoil_packets(camera: &Arc<Camera>, pad: &gst::Pad) {
     let camera = camera.clone();
-    let random = parking_lot::Mutex::new(Random::default());
+    let random = parking_lot::Mutex::new(random());
     pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
         let is_sound = [&camera.lost_packets, &camera.cut_packets]
             .iter()
@@ -203,10 +203,10 @@ pub(super) fn spoil_packets(camera: &Arc<Camera>, pad: &gst::Pad) {
         }
         let mut random = random.lock();
         let mut spoil = |mut packet: gst::Buffer| {
-            if random.happens(&camera.lost_packets) {
+            if happens(&mut random, &camera.lost_packets) {
                 return None;
             }
-            if random.happens(&camera.cut_packets) {
+            if happens(&mut random, &camera.cut_packets) {
                 let size = packet.size();
                 packet.make_mut().set_size(size / 2);
             }
@@ -228,40 +228,27 @@ pub(super) fn spoil_packets(camera: &Arc<Camera>, pad: &gst::Pad) {
 }
 
 /// Changes bytes here and there, in a copy: the clip is shared.
-fn garble(buffer: &mut gst::Buffer, random: &mut Random) {
+fn garble(buffer: &mut gst::Buffer, random: &mut fastrand::Rng) {
     let Ok(mut copy) = buffer.copy_deep() else { return };
     if let Some(copy) = copy.get_mut()
         && let Ok(mut bytes) = copy.map_writable()
     {
         for byte in bytes.iter_mut().skip(SPARED_BYTES) {
-            if (random.next() as usize).is_multiple_of(GARBLED_SHARE) {
-                *byte ^= random.next() as u8;
+            if random.usize(0..GARBLED_SHARE) == 0 {
+                *byte ^= random.u8(..);
             }
         }
     }
     *buffer = copy;
 }
 
-/// Marsaglia's 32-bit xorshift: the same faults in every run.
-struct Random(u32);
-
-impl Default for Random {
-    fn default() -> Self {
-        Self(2_463_534_242)
-    }
+/// The same faults in every run.
+fn random() -> fastrand::Rng {
+    fastrand::Rng::with_seed(1)
 }
 
-impl Random {
-    fn next(&mut self) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        self.0
-    }
-
-    /// True for `share` thousandths of all calls.
-    fn happens(&mut self, share: &AtomicU32) -> bool {
-        let share = share.load(Ordering::Relaxed);
-        share > 0 && self.next() % 1000 < share
-    }
+/// True for `share` thousandths of all calls.
+fn happens(random: &mut fastrand::Rng, share: &AtomicU32) -> bool {
+    let share = share.load(Ordering::Relaxed);
+    share > 0 && random.u32(0..1000) < share
 }
