@@ -207,7 +207,11 @@ impl Detector {
         if let Some((worker, scratch)) = pairs.next() {
             std::thread::scope(|scope| {
                 for (worker, scratch) in pairs {
-                    scope.spawn(|| work(worker, scratch));
+                    // a thread that the system does not grant leaves its images to the others
+                    let thread = std::thread::Builder::new().name("detect".to_owned());
+                    if let Err(error) = thread.spawn_scoped(scope, || work(worker, scratch)) {
+                        tracing::warn!(%error, "cannot start a thread for detection");
+                    }
                 }
                 // this thread is a worker too: a batch of one starts no other
                 work(worker, scratch);

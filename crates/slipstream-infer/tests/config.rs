@@ -238,7 +238,7 @@ fn a_text_that_is_not_utf_8_is_refused_at_its_line() {
 #[test]
 fn labels_keep_their_lines() {
     let labels = slipstream_infer::config::Labels::parse("car\r\n\nperson\nred;green\n\n");
-    let name = |class| labels.class(class).map(|name| name.to_string());
+    let name = |class| labels.class(class).map(ToString::to_string);
     assert_eq!([name(0), name(1), name(2), name(9)], [Some("car".into()), None, Some("person".into()), None]);
     assert_eq!(labels.attribute(3, 1).map(|name| &**name), Some("green"));
 }

@@ -122,7 +122,8 @@ fn hybrid_takes_noise_away_and_the_best_of_the_rest() {
 /// Rectangles, threshold and eps with what OpenCV 4.10's `groupRectangles` makes of them.
 #[test]
 fn groups_are_those_of_opencv() {
-    let cases: &[(&[[i16; 4]], u32, f32, &[[i16; 4]])] = include!("opencv_groups.in");
+    type Case<'a> = (&'a [[i16; 4]], u32, f32, &'a [[i16; 4]]);
+    let cases: &[Case<'_>] = include!("opencv_groups.in");
     for (rects, threshold, eps, expected) in cases {
         let boxes: Vec<_> = rects
             .iter()

@@ -58,7 +58,7 @@ use value::Field;
 /// | `gie-unique-id` | 1… | 15 | number of the component in the metadata |
 /// | `process-mode` | 1 primary, 2 secondary | 1 | whole frames, or the objects that another component found |
 /// | `interval` | 0… | 0 | frames of a source to skip between two inferences |
-/// | `batch-size` | 1…1024 | 1 | images per inference |
+/// | `batch-size` | 1…1024 | 1 | images per batch; a model of a free batch runs them side by side, one on each core |
 /// | `network-mode` | 0 FP32, 1 INT8, 2 FP16, 3 best | 0 | precision wished for; the model's own counts |
 /// | `network-type` | 0 detector, 1 classifier, 2 segmentation, 3 instance segmentation, 100 other | 0 | |
 /// | `onnx-file` | path | | the model |
@@ -98,7 +98,7 @@ pub struct InferConfig {
     pub network_type: NetworkType,
     /// `network-mode`: the precision that the file wishes for.
     pub network_mode: NetworkMode,
-    /// `batch-size`: images per inference.
+    /// `batch-size`: images per batch.
     pub batch_size: u32,
     /// `interval`: frames of a source to skip between two inferences.
     pub interval: u32,

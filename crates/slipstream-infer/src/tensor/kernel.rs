@@ -123,8 +123,8 @@ impl Isa {
         Self::Baseline
     }
 
-    /// Blends `rows`, whose elements are interleaved `step` by `step`, and samples element `lane` of each along `axis`
-    /// into channel `channel` of the sampled rows. Rows of other lanes may follow without blending anew.
+    /// Blends the rows of `pair`, in which `step` channels are interleaved, and samples them along `axis`. `lanes` pairs the
+    /// place of a channel in the interleaving with the sampled channel that it becomes.
     pub(super) fn sample(
         self,
         rows: &mut Rows,
