@@ -143,7 +143,13 @@ impl InferConfig {
                 return Ok(Some("enable-dbscan is deprecated, use cluster-mode=1".to_owned()));
             }
             "parse-bbox-func-name" => self.parse_bbox_func_name = text(field),
-            "custom-lib-path" => self.custom_lib_path = field.path(),
+            "custom-lib-path" => {
+                self.custom_lib_path = field.path();
+                return Ok(Some(
+                    "custom-lib-path: libraries are not loaded, the model's output tensors decide how they are read"
+                        .to_owned(),
+                ));
+            }
             "classifier-threshold" => self.classifier_threshold = field.float()?,
             "classifier-type" => self.classifier_type = text(field),
             "classifier-async-mode" => self.classifier_async_mode = field.flag()?,

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const NETWORK: Size = Size::new(64, 32);
@@ -123,4 +125,48 @@ fn a_tensor_that_is_not_as_declared_is_an_error() {
     let scores = OutputTensor { name: "scores", dims: &[3, 2], data: &[0.0; 6] };
     let error = parser.parse(&[boxes, scores], &context, &mut Vec::new()).unwrap_err().to_string();
     assert!(error.contains("scores has shape [3, 2]") && error.contains("[1, C] or [C, 1]"), "{error}");
+}
+
+proptest! {
+    /// Whatever a model gives, no parser panics, and what it reports is finite and on the picture.
+    #[test]
+    fn no_tensor_makes_a_parser_panic(
+        (first, second) in (prop::collection::vec(0usize..10, 0..5), prop::collection::vec(0usize..10, 0..5)),
+        count in prop::sample::select(vec![0usize, 1, 3, 42]),
+        kind in 0usize..3,
+        numbers in prop::collection::vec(prop::num::f32::ANY, 1..50),
+    ) {
+        let declared: [&[(&str, &[usize])]; 3] = [
+            &[("bbox", &[0, 0, 0]), ("cov", &[0, 0, 0])],
+            &[("boxes", &[0, 4]), ("scores", &[0, 0])],
+            &[("output", &[42, 0])],
+        ];
+        let infos: Vec<_> = declared[kind].iter().map(|(name, dims)| info(name, dims)).collect();
+        let parser = parser(&infos).unwrap();
+        let shapes = [
+            [first.clone(), second.clone()],
+            [vec![8, 1, count], vec![2, 1, count]],
+            [vec![count, 4], vec![count, 3]],
+            [vec![count, 7], vec![]],
+        ];
+        for shapes in &shapes {
+            let data: Vec<Vec<f32>> = shapes
+                .iter()
+                .map(|dims| numbers.iter().copied().cycle().take(dims.iter().product()).collect())
+                .collect();
+            let tensors: Vec<_> = infos
+                .iter()
+                .zip(shapes.iter().zip(&data))
+                .map(|(info, (dims, data))| OutputTensor { name: &info.name, dims, data })
+                .collect();
+            let context = ParseContext { network: NETWORK, image: Rect::of_size(NETWORK), thresholds: &[0.1, 0.2] };
+            let mut boxes = Vec::new();
+            let _ = parser.parse(&tensors, &context, &mut boxes);
+            for b in &boxes {
+                let edges = [b.rect.left, b.rect.top, b.rect.right(), b.rect.bottom(), b.confidence];
+                prop_assert!(edges.iter().all(|edge| edge.is_finite()), "{b:?}");
+                prop_assert!(b.class_id < 2 && b.rect.left >= 0.0 && b.rect.right() <= 64.01, "{b:?}");
+            }
+        }
+    }
 }

@@ -111,6 +111,7 @@ pub(super) enum Isa {
 }
 
 /// Proof that the processor was asked.
+#[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Detected(());
 
