@@ -21,8 +21,9 @@ fn render(c: &mut Criterion) {
                         PlaneMut { data: &mut u, stride: chroma_width },
                         PlaneMut { data: &mut v, stride: chroma_width },
                     ];
-                    let mut picture = PictureMut::new(PixelFormat::I420, size, Colorimetry::default(), planes)
-                        .expect("the planes fit the size");
+                    let mut picture =
+                        PictureMut::new(PixelFormat::I420, size, Colorimetry::default(), planes)
+                            .expect("the planes fit the size");
                     scene.render(&mut picture);
                 });
             });

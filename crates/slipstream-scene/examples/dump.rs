@@ -88,7 +88,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let view = args.view.unwrap_or(View::ALL[turn(seed, 4)]);
         let usual = if seed == 0 { view.usual_lighting() } else { Lighting::ALL[turn(seed / 4 + seed, 4)] };
         let lighting = args.light.unwrap_or(usual);
-        dump(&args, SceneConfig { size: args.size, frame_rate: args.frame_rate, seed, view, lighting }, &mut frames)?;
+        dump(
+            &args,
+            SceneConfig { size: args.size, frame_rate: args.frame_rate, seed, view, lighting },
+            &mut frames,
+        )?;
     }
     std::fs::write(args.out.join("truth.json"), serde_json::to_vec_pretty(&frames)?)?;
     println!("{} frames in {}", frames.len(), args.out.display());

@@ -33,9 +33,9 @@ mod world;
 use slipstream_meta::{PictureMut, Size};
 
 use math::Rng;
+use render::Renderer;
 use render::light::Light;
 use render::output::Output;
-use render::Renderer;
 pub use truth::{CLASS_NAMES, PERSON, ROAD_SIGN, TWO_WHEELER, TruthObject, VEHICLE};
 use world::World;
 

@@ -3,7 +3,7 @@
 use std::f32::consts::TAU;
 
 use super::person::Build;
-use super::{Mesh, Palette, paint};
+use super::{Mesh, Paint, Palette, paint};
 use crate::math::{Rng, V3, cos, sin, v3};
 
 /// What has two wheels.
@@ -81,9 +81,17 @@ fn ring(mesh: &mut Mesh, center: V3, radius: f32, thick: f32, width: f32) {
         let outer = [center + n * radius, center + m * radius];
         let inner = [center + n * (radius - thick), center + m * (radius - thick)];
         mesh.smooth_quad([outer[0] + y, outer[1] + y, outer[1] - y, outer[0] - y], [n, m, m, n], paint::TYRE);
-        mesh.smooth_quad([inner[0] + y, inner[1] + y, inner[1] - y, inner[0] - y], [-n, -m, -m, -n], paint::METAL);
+        mesh.smooth_quad(
+            [inner[0] + y, inner[1] + y, inner[1] - y, inner[0] - y],
+            [-n, -m, -m, -n],
+            paint::METAL,
+        );
         for side in [y, -y] {
-            mesh.quad([outer[0] + side, outer[1] + side, inner[1] + side, inner[0] + side], side, paint::TYRE);
+            mesh.quad(
+                [outer[0] + side, outer[1] + side, inner[1] + side, inner[0] + side],
+                side,
+                paint::TYRE,
+            );
         }
         if i % 2 == 0 {
             mesh.bar(center, inner[0], 0.004, 0.004, 3, paint::METAL);
@@ -101,7 +109,13 @@ fn bicycle(mesh: &mut Mesh) {
     let seat = v3(-0.22, 0.0, 0.86);
     let head = v3(0.36, 0.0, 0.86);
     let bars = v3(0.38, 0.0, 1.02);
-    let tubes = [(crank, seat), (crank, head), (seat - v3(-0.03, 0.0, 0.12), head - V3::UP * 0.08), (head, front), (head, bars)];
+    let tubes = [
+        (crank, seat),
+        (crank, head),
+        (seat - v3(-0.03, 0.0, 0.12), head - V3::UP * 0.08),
+        (head, front),
+        (head, bars),
+    ];
     for (a, b) in tubes {
         mesh.bar(a, b, 0.02, 0.02, 6, paint::BODY);
     }
@@ -139,12 +153,28 @@ fn motorcycle(mesh: &mut Mesh) {
     mesh.ellipsoid(v3(0.14, 0.0, 0.82), v3(0.32, 0.16, 0.15), 10, 6, |_| paint::BODY);
     mesh.ellipsoid(v3(-0.36, 0.0, 0.78), v3(0.38, 0.15, 0.09), 10, 5, |_| paint::BLACK);
     mesh.ellipsoid(v3(-0.66, 0.0, 0.76), v3(0.26, 0.10, 0.10), 8, 5, |_| paint::BODY);
-    mesh.ellipsoid(v3(0.56, 0.0, 0.92), v3(0.17, 0.15, 0.17), 9, 6, |n| if n.x > 0.75 { paint::HEADLAMP } else { paint::BODY });
-    mesh.ellipsoid(v3(0.66, 0.0, 0.55), v3(0.30, 0.08, 0.10), 8, 5, |n| if n.z > 0.0 { paint::BODY } else { paint::BLACK });
+    mesh.ellipsoid(v3(0.56, 0.0, 0.92), v3(0.17, 0.15, 0.17), 9, 6, |n| {
+        if n.x > 0.75 { paint::HEADLAMP } else { paint::BODY }
+    });
+    mesh.ellipsoid(v3(0.66, 0.0, 0.55), v3(0.30, 0.08, 0.10), 8, 5, |n| {
+        if n.z > 0.0 { paint::BODY } else { paint::BLACK }
+    });
     mesh.bar(v3(0.40, -0.34, 1.03), v3(0.40, 0.34, 1.03), 0.02, 0.02, 5, paint::BLACK);
-    mesh.panel(v3(0.54, 0.0, 1.14), v3(0.0, 0.13, 0.0), v3(-0.07, 0.0, 0.11), v3(1.0, 0.0, 0.4), paint::GLASS);
+    mesh.panel(
+        v3(0.54, 0.0, 1.14),
+        v3(0.0, 0.13, 0.0),
+        v3(-0.07, 0.0, 0.11),
+        v3(1.0, 0.0, 0.4),
+        paint::GLASS,
+    );
     mesh.ellipsoid(v3(-0.90, 0.0, 0.80), v3(0.04, 0.09, 0.05), 6, 4, |_| paint::TAILLAMP);
-    mesh.panel(v3(-0.95, 0.0, 0.60), v3(0.0, 0.09, 0.0), v3(0.0, 0.0, 0.07), v3(-1.0, 0.0, 0.0), paint::PLATE);
+    mesh.panel(
+        v3(-0.95, 0.0, 0.60),
+        v3(0.0, 0.09, 0.0),
+        v3(0.0, 0.0, 0.07),
+        v3(-1.0, 0.0, 0.0),
+        paint::PLATE,
+    );
     mesh.bar(v3(-0.9, 0.0, 0.74), v3(-0.95, 0.0, 0.52), 0.04, 0.03, 4, paint::BLACK);
     for side in [0.32, -0.32] {
         mesh.ellipsoid(v3(0.42, side, 1.18), v3(0.03, 0.07, 0.045), 6, 4, |_| paint::BLACK);
@@ -152,8 +182,14 @@ fn motorcycle(mesh: &mut Mesh) {
     }
 }
 
-/// Colours the machine.
-pub(crate) fn palette(palette: &mut Palette, rng: &mut Rng) {
+/// Colours the machine; the helmet of who rides it takes the place of a bag.
+pub(crate) fn palette(kind: CycleKind, palette: &mut Palette, rng: &mut Rng) {
+    if kind == CycleKind::Motorcycle {
+        let helmets =
+            [V3::gray(0.015), V3::gray(0.7), v3(0.5, 0.02, 0.02), v3(0.03, 0.1, 0.4), V3::gray(0.2)];
+        palette[paint::BAG as usize] =
+            Paint { albedo: rng.pick(&helmets, helmets[0]), gloss: 0.08, glow: (0.0, 0.0) };
+    }
     palette[paint::BODY as usize].albedo = rng.pick(
         &[
             v3(0.45, 0.02, 0.02),

@@ -143,9 +143,7 @@ impl Mesh {
         if rows.len() < 2 || columns < 2 {
             return;
         }
-        let corners = |i: usize, j: usize| {
-            [rows[i][j], rows[i + 1][j], rows[i + 1][j + 1], rows[i][j + 1]]
-        };
+        let corners = |i: usize, j: usize| [rows[i][j], rows[i + 1][j], rows[i + 1][j + 1], rows[i][j + 1]];
         let mut faces = vec![vec![V3::default(); columns - 1]; rows.len() - 1];
         for (i, row) in faces.iter_mut().enumerate() {
             for (j, face) in row.iter_mut().enumerate() {

@@ -38,7 +38,8 @@ const STRIDE: f32 = 1.45;
 
 impl Build {
     pub(crate) fn new(rng: &mut Rng) -> Self {
-        let clothes = rng.pick(&[Clothes::Shirt, Clothes::Shirt, Clothes::Coat, Clothes::Dress], Clothes::Shirt);
+        let clothes =
+            rng.pick(&[Clothes::Shirt, Clothes::Shirt, Clothes::Coat, Clothes::Dress], Clothes::Shirt);
         Self {
             height: if rng.chance(0.07) { rng.range(1.15, 1.45) } else { rng.range(1.58, 1.90) },
             breadth: rng.range(0.92, 1.14),
@@ -55,6 +56,8 @@ impl Build {
 
     /// The walking shape. `swing` is 0 for someone who stands and 1 for a brisk walk.
     pub(crate) fn walking(&self, mesh: &mut Mesh, phase: f32, swing: f32) {
+        // Skirts and coats shorten the step.
+        let swing = if self.clothes == Clothes::Shirt { swing } else { swing * 0.75 };
         let start = mesh.tris.len();
         let hip_height = 0.93 - 0.02 * swing * cos(2.0 * phase).abs();
         for side in [1.0, -1.0] {
@@ -74,15 +77,19 @@ impl Build {
         }
         self.torso(mesh, v3(0.0, 0.0, hip_height), 0.03 + 0.05 * swing);
         if self.clothes != Clothes::Shirt {
-            let (hem, flare, color) = match self.clothes {
-                Clothes::Coat => (0.62, 0.19, paint::SHIRT),
-                _ => (0.50, 0.24, paint::SHIRT),
+            let (hem, flare) = match self.clothes {
+                Clothes::Coat => (0.62, 0.20),
+                _ => (0.52, 0.25),
             };
             let lean = 0.06 * swing * sin(phase);
             mesh.stack(
-                &[(v3(lean, 0.0, hem), flare, flare + 0.01), (v3(0.0, 0.0, hip_height + 0.04), 0.135, 0.18)],
+                &[
+                    // Wide enough for the legs below it.
+                    (v3(lean, 0.0, hem), flare + 0.13 * swing, flare + 0.01),
+                    (v3(0.0, 0.0, hip_height + 0.04), 0.135, 0.18),
+                ],
                 10,
-                color,
+                paint::SHIRT,
             );
         }
         self.scale(mesh, start);
@@ -228,7 +235,13 @@ fn joint(a: V3, b: V3, upper: f32, lower: f32, toward: V3) -> V3 {
 /// Paints for one person.
 pub(crate) fn dress(palette: &mut Palette, rng: &mut Rng) {
     let skin = rng.pick(
-        &[v3(0.58, 0.37, 0.27), v3(0.62, 0.42, 0.32), v3(0.45, 0.27, 0.17), v3(0.26, 0.14, 0.08), v3(0.12, 0.065, 0.04)],
+        &[
+            v3(0.58, 0.37, 0.27),
+            v3(0.62, 0.42, 0.32),
+            v3(0.45, 0.27, 0.17),
+            v3(0.26, 0.14, 0.08),
+            v3(0.12, 0.065, 0.04),
+        ],
         v3(0.58, 0.37, 0.27),
     );
     let shirt = rng.pick(
@@ -248,11 +261,23 @@ pub(crate) fn dress(palette: &mut Palette, rng: &mut Rng) {
         V3::gray(0.3),
     );
     let trousers = rng.pick(
-        &[v3(0.02, 0.02, 0.025), v3(0.03, 0.05, 0.11), v3(0.06, 0.09, 0.17), v3(0.22, 0.18, 0.12), v3(0.15, 0.15, 0.16)],
+        &[
+            v3(0.02, 0.02, 0.025),
+            v3(0.03, 0.05, 0.11),
+            v3(0.06, 0.09, 0.17),
+            v3(0.22, 0.18, 0.12),
+            v3(0.15, 0.15, 0.16),
+        ],
         V3::gray(0.05),
     );
     let hair = rng.pick(
-        &[v3(0.012, 0.01, 0.009), v3(0.04, 0.022, 0.012), v3(0.11, 0.06, 0.03), v3(0.35, 0.25, 0.12), v3(0.36, 0.35, 0.34)],
+        &[
+            v3(0.012, 0.01, 0.009),
+            v3(0.04, 0.022, 0.012),
+            v3(0.11, 0.06, 0.03),
+            v3(0.35, 0.25, 0.12),
+            v3(0.36, 0.35, 0.34),
+        ],
         V3::gray(0.02),
     );
     let bag = rng.pick(

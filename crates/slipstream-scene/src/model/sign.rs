@@ -37,10 +37,26 @@ const SEGMENTS: [[(f32, f32); 2]; 7] = [
 const DIGITS: [u8; 10] = [0x3F, 0x06, 0x5B, 0x4F, 0x66, 0x6D, 0x7D, 0x07, 0x7F, 0x6F];
 /// The letters S, T, O, P as strokes.
 const STOP: [&[[(f32, f32); 2]]; 4] = [
-    &[[(1.0, 1.0), (-1.0, 1.0)], [(-1.0, 1.0), (-1.0, 0.0)], [(-1.0, 0.0), (1.0, 0.0)], [(1.0, 0.0), (1.0, -1.0)], [(1.0, -1.0), (-1.0, -1.0)]],
+    &[
+        [(1.0, 1.0), (-1.0, 1.0)],
+        [(-1.0, 1.0), (-1.0, 0.0)],
+        [(-1.0, 0.0), (1.0, 0.0)],
+        [(1.0, 0.0), (1.0, -1.0)],
+        [(1.0, -1.0), (-1.0, -1.0)],
+    ],
     &[[(-1.0, 1.0), (1.0, 1.0)], [(0.0, 1.0), (0.0, -1.0)]],
-    &[[(-1.0, 1.0), (1.0, 1.0)], [(1.0, 1.0), (1.0, -1.0)], [(1.0, -1.0), (-1.0, -1.0)], [(-1.0, -1.0), (-1.0, 1.0)]],
-    &[[(-1.0, -1.0), (-1.0, 1.0)], [(-1.0, 1.0), (1.0, 1.0)], [(1.0, 1.0), (1.0, 0.0)], [(1.0, 0.0), (-1.0, 0.0)]],
+    &[
+        [(-1.0, 1.0), (1.0, 1.0)],
+        [(1.0, 1.0), (1.0, -1.0)],
+        [(1.0, -1.0), (-1.0, -1.0)],
+        [(-1.0, -1.0), (-1.0, 1.0)],
+    ],
+    &[
+        [(-1.0, -1.0), (-1.0, 1.0)],
+        [(-1.0, 1.0), (1.0, 1.0)],
+        [(1.0, 1.0), (1.0, 0.0)],
+        [(1.0, 0.0), (-1.0, 0.0)],
+    ],
 ];
 
 struct Face<'a> {
@@ -69,7 +85,14 @@ impl Face<'_> {
         self.shape(&rim, color);
     }
     /// Strokes of `width`, in a cell of half size (w, h) about (x, z).
-    fn strokes(&mut self, lines: &[[(f32, f32); 2]], (x, z): (f32, f32), (w, h): (f32, f32), width: f32, color: u8) {
+    fn strokes(
+        &mut self,
+        lines: &[[(f32, f32); 2]],
+        (x, z): (f32, f32),
+        (w, h): (f32, f32),
+        width: f32,
+        color: u8,
+    ) {
         self.layer += 1;
         for [a, b] in lines {
             let (ax, az, bx, bz) = (x + a.0 * w, z + a.1 * h, x + b.0 * w, z + b.1 * h);
@@ -108,8 +131,7 @@ impl SignKind {
                 let n = digits.len() as f32;
                 for (i, digit) in digits.bytes().enumerate() {
                     let bits = DIGITS.get(usize::from(digit.wrapping_sub(b'0'))).copied().unwrap_or(0);
-                    let lines: Vec<_> =
-                        (0..7).filter(|&s| bits >> s & 1 == 1).map(|s| SEGMENTS[s]).collect();
+                    let lines: Vec<_> = (0..7).filter(|&s| bits >> s & 1 == 1).map(|s| SEGMENTS[s]).collect();
                     let x = (i as f32 - (n - 1.0) * 0.5) * 0.52;
                     face.strokes(&lines, (x, 0.0), (0.15, 0.31), 0.13, paint::BLACK);
                 }

@@ -238,9 +238,17 @@ fn car(mesh: &mut Mesh, kind: VehicleKind, body: &Body) {
         let y = v3(0.0, side, 0.0);
         // The lamps wrap round the corners, so that they show from the side too.
         let low = v3(half * 0.93, side * wide * 0.93, front.z - 0.07);
-        mesh.block_between(v3(half + PROUD, side * wide * 0.50, front.z - 0.07), low + V3::UP * 0.15, paint::HEADLAMP);
+        mesh.block_between(
+            v3(half + PROUD, side * wide * 0.50, front.z - 0.07),
+            low + V3::UP * 0.15,
+            paint::HEADLAMP,
+        );
         let low = v3(-half * 0.955, side * wide * 0.97, back.z - 0.10);
-        mesh.block_between(v3(-half - PROUD, side * wide * 0.62, back.z - 0.10), low + V3::UP * 0.24, paint::TAILLAMP);
+        mesh.block_between(
+            v3(-half - PROUD, side * wide * 0.62, back.z - 0.10),
+            low + V3::UP * 0.24,
+            paint::TAILLAMP,
+        );
         mesh.block_between(
             v3(half * 0.28, side * wide, high * 0.64),
             v3(half * 0.28 + 0.16, side * (wide + 0.17), high * 0.64 + 0.15),
@@ -264,12 +272,24 @@ fn car(mesh: &mut Mesh, kind: VehicleKind, body: &Body) {
     let tall = |h: f32| v3(0.0, 0.0, h);
     mesh.panel(v3(half + PROUD, 0.0, SILL + 0.10), wide_panel(0.62), tall(0.09), ahead, paint::BLACK);
     mesh.panel(v3(half + PROUD, 0.0, front.z - 0.02), wide_panel(0.44), tall(0.055), ahead, paint::BLACK);
-    mesh.panel(v3(half + 2.0 * PROUD, 0.0, SILL + 0.16), v3(0.0, 0.26, 0.0), tall(0.055), ahead, paint::PLATE);
+    mesh.panel(
+        v3(half + 2.0 * PROUD, 0.0, SILL + 0.16),
+        v3(0.0, 0.26, 0.0),
+        tall(0.055),
+        ahead,
+        paint::PLATE,
+    );
     mesh.panel(v3(-half - PROUD, 0.0, SILL + 0.07), wide_panel(0.66), tall(0.07), -ahead, paint::BLACK);
     mesh.panel(v3(-half - PROUD, 0.0, SILL + 0.30), v3(0.0, 0.26, 0.0), tall(0.055), -ahead, paint::PLATE);
     if kind == VehicleKind::Van {
         mesh.panel(v3(-half - PROUD, 0.0, high * 0.72), wide_panel(0.72), tall(0.24), -ahead, paint::GLASS);
-        mesh.panel(v3(-half - 2.0 * PROUD, 0.0, high * 0.55), v3(0.0, 0.015, 0.0), tall(high * 0.38), -ahead, paint::SEAM);
+        mesh.panel(
+            v3(-half - 2.0 * PROUD, 0.0, high * 0.55),
+            v3(0.0, 0.015, 0.0),
+            tall(high * 0.38),
+            -ahead,
+            paint::SEAM,
+        );
     }
 }
 
@@ -295,8 +315,12 @@ fn bus(mesh: &mut Mesh) {
         row.extend(left.iter().rev().map(|&(y, z)| v3(x, -y, z)));
         row
     };
-    let rows =
-        [row(-half, wide * 0.95, high - 0.1), row(-half * 0.98, wide, high), row(half * 0.97, wide, high), row(half, wide * 0.94, high - 0.12)];
+    let rows = [
+        row(-half, wide * 0.95, high - 0.1),
+        row(-half * 0.98, wide, high),
+        row(half * 0.97, wide, high),
+        row(half, wide * 0.94, high - 0.12),
+    ];
     mesh.skin(&rows, 1.4, |_, j| if j.min(7 - j) == 0 { paint::CARGO } else { paint::BODY });
     for (row, out) in [(&rows[0], -1.0), (&rows[3], 1.0)] {
         mesh.polygon(row, v3(out, 0.0, 0.0), paint::BODY);
@@ -352,7 +376,13 @@ fn lorry(mesh: &mut Mesh) {
         row
     };
     let w = wide * 0.96;
-    let rows = [row(cab, w, 3.1), row(half - 0.55, w, 3.05), row(half - 0.16, w, 2.75), row(half - 0.04, w, 1.5), row(half, w * 0.96, 1.45)];
+    let rows = [
+        row(cab, w, 3.1),
+        row(half - 0.55, w, 3.05),
+        row(half - 0.16, w, 2.75),
+        row(half - 0.04, w, 1.5),
+        row(half, w * 0.96, 1.45),
+    ];
     mesh.skin(&rows, 1.4, |_, _| paint::BODY);
     mesh.polygon(&rows[0], v3(-1.0, 0.0, 0.0), paint::BODY);
     mesh.polygon(&rows[4], v3(1.0, 0.0, 0.0), paint::BODY);
@@ -378,13 +408,25 @@ fn lorry(mesh: &mut Mesh) {
     for side in [1.0, -1.0] {
         let y = v3(0.0, side, 0.0);
         mesh.panel(v3(half - 0.85, side * (w + PROUD), 2.0), v3(0.42, 0.0, 0.0), tall(0.42), y, paint::GLASS);
-        mesh.panel(v3(-0.6, side * (wide + PROUD), 1.12), v3(half * 0.78, 0.0, 0.0), tall(0.05), y, paint::METAL);
+        mesh.panel(
+            v3(-0.6, side * (wide + PROUD), 1.12),
+            v3(half * 0.78, 0.0, 0.0),
+            tall(0.05),
+            y,
+            paint::METAL,
+        );
         mirror(mesh, half - 0.3, side * w, 2.1);
         for axle in [-0.66, -0.40, 0.70] {
             let hub = v3(axle * half, side * (wide - 0.17), 0.5);
             mesh.wheel(hub, 0.5, 0.3, side, paint::TYRE, paint::METAL);
         }
-        mesh.panel(v3(0.1 * half, side * (wide - 0.06), 0.75), v3(0.28 * half, 0.0, 0.0), tall(0.2), y, paint::METAL);
+        mesh.panel(
+            v3(0.1 * half, side * (wide - 0.06), 0.75),
+            v3(0.28 * half, 0.0, 0.0),
+            tall(0.2),
+            y,
+            paint::METAL,
+        );
     }
 }
 
@@ -445,7 +487,13 @@ pub(crate) fn palette(kind: VehicleKind, rng: &mut Rng) -> Palette {
     let cargo = match kind {
         VehicleKind::Bus => {
             color = rng.pick(
-                &[v3(0.55, 0.02, 0.02), v3(0.03, 0.14, 0.42), v3(0.70, 0.70, 0.68), v3(0.60, 0.38, 0.02), v3(0.04, 0.28, 0.10)],
+                &[
+                    v3(0.55, 0.02, 0.02),
+                    v3(0.03, 0.14, 0.42),
+                    v3(0.70, 0.70, 0.68),
+                    v3(0.60, 0.38, 0.02),
+                    v3(0.04, 0.28, 0.10),
+                ],
                 color,
             );
             rng.pick(&[color, v3(0.7, 0.7, 0.7), v3(0.08, 0.08, 0.1)], color)
@@ -455,7 +503,14 @@ pub(crate) fn palette(kind: VehicleKind, rng: &mut Rng) -> Palette {
             color
         }
         _ => rng.pick(
-            &[V3::gray(0.75), V3::gray(0.72), v3(0.30, 0.32, 0.34), v3(0.05, 0.13, 0.35), v3(0.45, 0.05, 0.03), v3(0.55, 0.42, 0.08)],
+            &[
+                V3::gray(0.75),
+                V3::gray(0.72),
+                v3(0.30, 0.32, 0.34),
+                v3(0.05, 0.13, 0.35),
+                v3(0.45, 0.05, 0.03),
+                v3(0.55, 0.42, 0.08),
+            ],
             color,
         ),
     };

@@ -94,7 +94,9 @@ pub(crate) fn draw(canvas: &mut Canvas, camera: &Camera, layout: &Layout, light:
         if lamp.arm.length() > 0.1 {
             heap.bar(top, head, 0.04, 0.035, 6, paint::METAL);
         }
-        heap.ellipsoid(head, v3(0.28, 0.28, 0.10), 8, 4, |n| if n.z < 0.1 { paint::HEADLAMP } else { paint::METAL });
+        heap.ellipsoid(head, v3(0.28, 0.28, 0.10), 8, 4, |n| {
+            if n.z < 0.1 { paint::HEADLAMP } else { paint::METAL }
+        });
         solid(canvas, camera, layout, light, &heap, &palette);
     }
     for sign in &layout.signs {
@@ -121,7 +123,14 @@ pub(crate) fn draw(canvas: &mut Canvas, camera: &Camera, layout: &Layout, light:
     }
 }
 
-fn solid(canvas: &mut Canvas, camera: &Camera, layout: &Layout, light: &Light, mesh: &Mesh, palette: &Palette) {
+fn solid(
+    canvas: &mut Canvas,
+    camera: &Camera,
+    layout: &Layout,
+    light: &Light,
+    mesh: &Mesh,
+    palette: &Palette,
+) {
     let Some(first) = mesh.tris.first() else { return };
     let local = Local {
         sun: sunlight(layout, light, first.at[0] + v3(0.0, 0.0, 0.5)),
@@ -245,16 +254,25 @@ fn houses(canvas: &mut Canvas, camera: &Camera, layout: &Layout, light: &Light) 
                 continue;
             }
             fill(canvas, camera, [from.at(0.0), to.at(0.0), to.at(h), from.at(h)], |p, view, size| {
-                let local = Local { sun: sunlight(layout, light, p + n * 0.05), lamps: light.lamplight(p, n), air: 0.0 };
+                let local = Local {
+                    sun: sunlight(layout, light, p + n * 0.05),
+                    lamps: light.lamplight(p, n),
+                    air: 0.0,
+                };
                 let color = facade::shade(house, p, n, view, size, light, &local);
                 light.through_air(color, (p - camera.position).length())
             });
         }
         let roof = Paint::matt(0.14, 0.12, 0.11);
-        fill(canvas, camera, [v2(a.x, a.y).at(h), v2(b.x, a.y).at(h), v2(b.x, b.y).at(h), v2(a.x, b.y).at(h)], |p, view, _| {
-            let local = Local { sun: 1.0, lamps: V3::default(), air: 0.0 };
-            light.through_air(light.shade(&roof, V3::UP, view, &local), (p - camera.position).length())
-        });
+        fill(
+            canvas,
+            camera,
+            [v2(a.x, a.y).at(h), v2(b.x, a.y).at(h), v2(b.x, b.y).at(h), v2(a.x, b.y).at(h)],
+            |p, view, _| {
+                let local = Local { sun: 1.0, lamps: V3::default(), air: 0.0 };
+                light.through_air(light.shade(&roof, V3::UP, view, &local), (p - camera.position).length())
+            },
+        );
     }
 }
 
@@ -307,7 +325,8 @@ fn trunk_and_leaves(
                     continue;
                 }
                 let (fx, fy) = (x as f32 / leaf, y as f32 / leaf);
-                let leaves = noise(fx, fy, salt) * 0.55 + hash((fx * 1.3) as i32, (fy * 1.3) as i32, salt) * 0.45;
+                let leaves =
+                    noise(fx, fy, salt) * 0.55 + hash((fx * 1.3) as i32, (fy * 1.3) as i32, salt) * 0.45;
                 // A ball of leaves: nearer in its middle, ragged at its rim.
                 let bulge = (1.0 - distance).sqrt() * radius;
                 let w = 1.0 / (1.0 / depth - bulge);

@@ -168,13 +168,7 @@ impl Plane {
         let (x1, y1, x2, y2) = (b.x - a.x, b.y - a.y, c.x - a.x, c.y - a.y);
         let (v1, v2) = (values[1] - values[0], values[2] - values[0]);
         let k = 1.0 / (x1 * y2 - x2 * y1);
-        Self {
-            base: values[0],
-            dx: (v1 * y2 - v2 * y1) * k,
-            dy: (v2 * x1 - v1 * x2) * k,
-            x: a.x,
-            y: a.y,
-        }
+        Self { base: values[0], dx: (v1 * y2 - v2 * y1) * k, dy: (v2 * x1 - v1 * x2) * k, x: a.x, y: a.y }
     }
     pub(crate) fn at(&self, x: usize, y: usize) -> f32 {
         self.base + (x as f32 + 0.5 - self.x) * self.dx + (y as f32 + 0.5 - self.y) * self.dy

@@ -10,6 +10,8 @@ use crate::world::{Actor, World};
 
 /// Side of a tile in pixels.
 const TILE: usize = 16;
+/// Side of a cell of the light of headlamps in pixels: it has no edges that would need more.
+const COARSE: usize = 2;
 /// Pixels by which soft edges spread.
 const SOFT: usize = 2;
 /// A lamp counts as hidden by what is nearer by this ratio: its own housing may stand a little before it.
@@ -44,7 +46,7 @@ pub(crate) struct Effects {
     sun: Vec<u8>,
     /// Where actors keep the sky's light off the ground.
     contact: Vec<u8>,
-    /// Where headlamps light the ground.
+    /// Where headlamps light the ground, in cells of [`COARSE`] pixels each way.
     beam: Vec<u8>,
     /// Tiles of pixels that differ from the backdrop.
     tiles: Tiles,
@@ -55,28 +57,37 @@ pub(crate) struct Effects {
 #[derive(Debug)]
 struct Tiles {
     columns: usize,
-    marked: Vec<bool>,
+    marked: Vec<u8>,
 }
+
+/// The tile has light or contact shadows on it.
+const TOUCHED: u8 = 1;
+/// The sun's shadows fall on the tile.
+const SHADOWED: u8 = 2;
+/// Actors are drawn on the tile: its samples differ from the backdrop's.
+const DRAWN: u8 = 4;
 
 impl Tiles {
     fn new(width: usize, height: usize) -> Self {
         let columns = width.div_ceil(TILE);
-        Self { columns, marked: vec![false; columns * height.div_ceil(TILE)] }
+        Self { columns, marked: vec![0; columns * height.div_ceil(TILE)] }
     }
-    fn mark(&mut self, area: &Area) {
+    fn mark(&mut self, area: &Area, why: u8) {
         if area.is_empty() {
             return;
         }
         for row in area.top / TILE..area.bottom.div_ceil(TILE) {
             let row = row * self.columns;
-            self.marked[row + area.left / TILE..row + area.right.div_ceil(TILE)].fill(true);
+            for mark in &mut self.marked[row + area.left / TILE..row + area.right.div_ceil(TILE)] {
+                *mark |= why;
+            }
         }
     }
-    /// The pixels of the marked tiles.
-    fn areas(&self, width: usize, height: usize) -> impl Iterator<Item = Area> {
-        self.marked.iter().enumerate().filter(|(_, marked)| **marked).map(move |(i, _)| {
+    /// The pixels of the marked tiles, and why they are marked.
+    fn areas(&self, width: usize, height: usize) -> impl Iterator<Item = (Area, u8)> {
+        self.marked.iter().enumerate().filter(|(_, mark)| **mark != 0).map(move |(i, &mark)| {
             let (left, top) = (i % self.columns * TILE, i / self.columns * TILE);
-            Area { left, top, right: (left + TILE).min(width), bottom: (top + TILE).min(height) }
+            (Area { left, top, right: (left + TILE).min(width), bottom: (top + TILE).min(height) }, mark)
         })
     }
 }
@@ -91,7 +102,7 @@ impl Effects {
             backdrop: Vec::new(),
             sun: vec![0; n],
             contact: vec![0; n],
-            beam: vec![0; n],
+            beam: vec![0; width.div_ceil(COARSE) * height.div_ceil(COARSE)],
             tiles: Tiles::new(width, height),
             glows: Vec::new(),
         }
@@ -99,10 +110,10 @@ impl Effects {
 
     /// Darkens the samples of the backdrop where things that stand still cast their shadows.
     pub(crate) fn bake_shadows(&mut self, canvas: &mut Canvas) {
-        for area in self.tiles.areas(self.width, self.height) {
+        for (area, mark) in self.tiles.areas(self.width, self.height) {
             for y in area.top..area.bottom {
                 for x in area.left..area.right {
-                    let (sun, contact, _) = self.layers(x, y);
+                    let (sun, contact, _) = self.layers(x, y, mark);
                     for i in samples(canvas.width, x, y) {
                         canvas.color[i] = shaded(canvas.color[i], sun, contact);
                     }
@@ -127,7 +138,7 @@ impl Effects {
         for layer in [&mut self.sun, &mut self.contact, &mut self.beam] {
             layer.fill(0);
         }
-        self.tiles.marked.fill(false);
+        self.tiles.marked.fill(0);
         self.glows.clear();
     }
 
@@ -145,8 +156,7 @@ impl Effects {
             if face.dot(light.sun_dir) <= 0.0 {
                 continue;
             }
-            let corners =
-                tri.at.map(|p| Corner { at: p - slope * p.z, color: V3::default() });
+            let corners = tri.at.map(|p| Corner { at: p - slope * p.z, color: V3::default() });
             clip(camera, &corners, |corners| {
                 let t = corners.map(|c| {
                     let mut p = camera.project(c.at);
@@ -160,28 +170,39 @@ impl Effects {
                 });
             });
         }
-        self.touch(&area);
+        self.touch(&area, SHADOWED);
     }
 
     /// The dark place below something that stands on the ground: a rectangle with the half sides `half` along and across
     /// its heading, fading over `soft` metres; `strength` is the share of light it takes in its middle.
-    pub(crate) fn contact(&mut self, camera: &Camera, at: V2, heading: V2, half: (f32, f32), (soft, strength): (f32, f32)) {
+    pub(crate) fn contact(
+        &mut self,
+        camera: &Camera,
+        at: V2,
+        heading: V2,
+        half: (f32, f32),
+        (soft, strength): (f32, f32),
+    ) {
         let reach = half.0 + soft;
         let wide = half.1 + soft;
         let layer = &mut self.contact;
         let (width, height) = (self.width, self.height);
-        let area = on_ground(camera, (width, height), at, heading, [-reach, reach], wide, |i, along, across| {
-            let (a, b) = ((along.abs() - half.0 + soft * 0.5).max(0.0), (across.abs() - half.1 + soft * 0.5).max(0.0));
-            let dark = 1.0 - ((a * a + b * b).sqrt() / soft).min(1.0);
-            let dark = (dark * dark * (3.0 - 2.0 * dark) * strength * 255.0) as u8;
-            layer[i] = layer[i].max(dark);
-        });
-        self.touch(&area);
+        let area =
+            on_ground(camera, (width, height), 1, at, heading, [-reach, reach], wide, |i, along, across| {
+                let (a, b) = (
+                    (along.abs() - half.0 + soft * 0.5).max(0.0),
+                    (across.abs() - half.1 + soft * 0.5).max(0.0),
+                );
+                let dark = 1.0 - ((a * a + b * b).sqrt() / soft).min(1.0);
+                let dark = (dark * dark * (3.0 - 2.0 * dark) * strength * 255.0) as u8;
+                layer[i] = layer[i].max(dark);
+            });
+        self.touch(&area, TOUCHED);
     }
 
-    fn touch(&mut self, area: &Area) {
+    fn touch(&mut self, area: &Area, why: u8) {
         if !area.is_empty() {
-            self.tiles.mark(&area.grown(SOFT, self.width, self.height));
+            self.tiles.mark(&area.grown(SOFT, self.width, self.height), why);
         }
     }
 
@@ -218,19 +239,27 @@ impl Effects {
             }
         }
         if power > 0.3 && light.wet == 0.0 {
-            let (width, height) = (self.width, self.height);
+            let (width, height) = (self.width.div_ceil(COARSE), self.height.div_ceil(COARSE));
             let start = lamps[0].x;
             let layer = &mut self.beam;
-            let area =
-                on_ground(camera, (width, height), actor.at, actor.heading, [start, start + BEAM], BEAM_WIDTH, |i, along, across| {
+            let area = on_ground(
+                camera,
+                (width, height),
+                COARSE,
+                actor.at,
+                actor.heading,
+                [start, start + BEAM],
+                BEAM_WIDTH,
+                |i, along, across| {
                     let d = along - start;
                     let spread = 0.9 + d * 0.16;
                     let side = (across / spread).abs();
                     let fall = step(0.0, 1.6, d) * step(BEAM, 2.0, d);
                     let lit = fall * step(1.0, 0.1, side) * power * 190.0;
                     layer[i] = layer[i].max(lit as u8);
-                });
-            self.touch(&area);
+                },
+            );
+            self.touch(&area, TOUCHED);
         }
     }
 
@@ -281,13 +310,17 @@ impl Effects {
     }
 
     /// Shadow, contact shadow and beam at a pixel, softened.
-    fn layers(&self, x: usize, y: usize) -> (u32, u32, u32) {
+    fn layers(&self, x: usize, y: usize, mark: u8) -> (u32, u32, u32) {
         let i = y * self.width + x;
         let near = |layer: &[u8]| {
             let inside = x > 0 && y > 0 && x + 1 < self.width && y + 1 < self.height;
             if inside {
                 let w = self.width;
-                return [i - w, i, i + w].map(|i| layer[i - 1..i + 2].iter().map(|&v| u32::from(v)).sum::<u32>()).iter().sum::<u32>() / 9;
+                return [i - w, i, i + w]
+                    .map(|i| layer[i - 1..i + 2].iter().map(|&v| u32::from(v)).sum::<u32>())
+                    .iter()
+                    .sum::<u32>()
+                    / 9;
             }
             let mut sum = 0;
             for dy in [-1isize, 0, 1] {
@@ -299,27 +332,30 @@ impl Effects {
             }
             sum / 9
         };
-        (near(&self.sun), u32::from(self.contact[i]), u32::from(self.beam[i]))
+        let sun = if mark & SHADOWED != 0 { near(&self.sun) } else { 0 };
+        let beam = self.beam[y / COARSE * self.width.div_ceil(COARSE) + x / COARSE];
+        (sun, u32::from(self.contact[i]), u32::from(beam))
     }
 
     /// Puts the frame together: samples to pixels, then shadows, light and glow.
     pub(crate) fn finish(&mut self, camera: &Camera, canvas: &Canvas, light: &Light, dirty: &[Area]) {
         let headlight = encode(v3(0.20, 0.185, 0.16));
         for area in dirty {
-            self.tiles.mark(&area.pixels());
+            self.tiles.mark(&area.pixels(), DRAWN);
         }
-        for area in self.tiles.areas(self.width, self.height) {
+        for (area, mark) in self.tiles.areas(self.width, self.height) {
             for y in area.top..area.bottom {
                 for x in area.left..area.right {
-                    let mut pixel = resolve(canvas, x, y);
+                    let i = y * self.width + x;
+                    let mut pixel = if mark & DRAWN != 0 { resolve(canvas, x, y) } else { self.backdrop[i] };
                     if pixel[3] < NOT_GROUND {
-                        let (sun, contact, beam) = self.layers(x, y);
+                        let (sun, contact, beam) = self.layers(x, y, mark);
                         pixel = shaded(pixel, sun, contact);
                         if beam > 0 {
                             pixel = lit(pixel, beam, headlight);
                         }
                     }
-                    self.pixels[y * self.width + x] = pixel;
+                    self.pixels[i] = pixel;
                 }
             }
         }
@@ -365,11 +401,12 @@ impl Effects {
     }
 }
 
-/// Calls `at(pixel, along, across)` for every pixel that shows a rectangle on the ground, with its place in the
-/// rectangle's own axes in metres, and returns the pixels' bounds.
+/// Calls `at(cell, along, across)` for every cell of `cell` × `cell` pixels that shows a rectangle on the ground, with its
+/// place in the rectangle's own axes in metres, and returns the bounds in pixels. `width` and `height` are in cells.
 fn on_ground(
     camera: &Camera,
     (width, height): (usize, usize),
+    cell: usize,
     middle: V2,
     heading: V2,
     [back, front]: [f32; 2],
@@ -381,7 +418,7 @@ fn on_ground(
         Corner { at, color: V3::default() }
     };
     let [a, b, c, d] = [corner(back, -wide), corner(front, -wide), corner(front, wide), corner(back, wide)];
-    let samples = SAMPLES as f32;
+    let samples = (SAMPLES * cell) as f32;
     let mut area = Area::NONE;
     for half in [[a, b, c], [a, c, d]] {
         clip(camera, &half, |corners| {
@@ -401,7 +438,15 @@ fn on_ground(
             });
         });
     }
-    area
+    if area.is_empty() {
+        return area;
+    }
+    Area {
+        left: area.left * cell,
+        top: area.top * cell,
+        right: area.right * cell,
+        bottom: area.bottom * cell,
+    }
 }
 
 /// Indices of the samples of a pixel.

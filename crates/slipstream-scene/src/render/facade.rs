@@ -43,10 +43,12 @@ pub(crate) fn shade(house: &Building, p: V3, n: V3, view: V3, size: f32, light: 
         let sill = z > low - 0.14 && z < low && x.abs() < half + 0.1;
         let band = z < 0.12 && (house.style >> 6) & 1 == 1;
         // Lintels cast a little shade, edges gather dirt.
-        let albedo = if sill || band { V3::gray(0.45) } else { wall * (1.0 - 0.12 * step(0.3, 0.0, -inside)) };
+        let albedo =
+            if sill || band { V3::gray(0.45) } else { wall * (1.0 - 0.12 * step(0.3, 0.0, -inside)) };
         return matt(albedo);
     }
-    let frame = inside < 0.07 || (x.abs() < 0.03 && size < 0.12) || ((z - high + 0.5).abs() < 0.03 && size < 0.12);
+    let frame =
+        inside < 0.07 || (x.abs() < 0.03 && size < 0.12) || ((z - high + 0.5).abs() < 0.03 && size < 0.12);
     let cell = (column as i32, level as i32);
     if frame {
         let tone = if (house.style >> 7) & 3 == 0 { 0.08 } else { 0.62 };
@@ -55,7 +57,11 @@ pub(crate) fn shade(house: &Building, p: V3, n: V3, view: V3, size: f32, light: 
     let dice = hash(cell.0, cell.1, salt);
     let depth = 0.6 + 0.4 * step(0.0, 0.5, high - z);
     let curtain = hash(cell.0, cell.1, salt + 3);
-    let glass = Paint { albedo: V3::gray(if curtain > 0.62 { 0.20 } else { 0.03 }) * depth, gloss: 0.13, glow: (0.0, 0.0) };
+    let glass = Paint {
+        albedo: V3::gray(if curtain > 0.62 { 0.20 } else { 0.03 }) * depth,
+        gloss: 0.13,
+        glow: (0.0, 0.0),
+    };
     let mut out = light.shade(&glass, n, view, local);
     // A distorted picture of the other side of the street.
     out = out * (0.75 + 0.5 * noise(p.z * 0.8 + dice * 9.0, u * 0.8, salt));
@@ -79,7 +85,8 @@ fn shop(house: &Building, u: f32, p: V3, n: V3, view: V3, salt: u32, light: &Lig
     let number = (u / FRONT).floor();
     let x = u - number * FRONT;
     let dice = |k: u32| hash(number as i32, k as i32, salt);
-    let color = v3(0.05 + 0.4 * dice(1) * dice(1), 0.05 + 0.3 * dice(2) * dice(2), 0.05 + 0.34 * dice(3) * dice(3));
+    let color =
+        v3(0.05 + 0.4 * dice(1) * dice(1), 0.05 + 0.3 * dice(2) * dice(2), 0.05 + 0.34 * dice(3) * dice(3));
     let matt = |albedo: V3| light.shade(&Paint { albedo, gloss: 0.0, glow: (0.0, 0.0) }, n, view, local);
     if p.z > 3.0 {
         let board = p.z < 3.65 && x > 0.25 && x < FRONT - 0.25;
@@ -87,7 +94,13 @@ fn shop(house: &Building, u: f32, p: V3, n: V3, view: V3, salt: u32, light: &Lig
             && (3.17..3.5).contains(&p.z)
             && (x - FRONT * 0.5).abs() < 1.5 * (0.4 + 0.6 * dice(4))
             && noise(x * 7.0, (p.z * 3.0).floor(), salt) > 0.47;
-        let mut out = matt(if letters { V3::gray(0.7) } else if board { color } else { wall_color(house, u, p.z) });
+        let mut out = matt(if letters {
+            V3::gray(0.7)
+        } else if board {
+            color
+        } else {
+            wall_color(house, u, p.z)
+        });
         if board && dice(5) > 0.4 {
             out += (if letters { v3(0.9, 0.85, 0.7) } else { color }) * (0.7 * light.dark);
         }
@@ -101,8 +114,10 @@ fn shop(house: &Building, u: f32, p: V3, n: V3, view: V3, salt: u32, light: &Lig
     }
     // Goods behind the glass.
     let goods = noise(x * 2.6, p.z * 2.2, salt.wrapping_add(7));
-    let hue = v3(noise(x * 1.9, p.z, salt + 8), noise(x * 1.9, p.z, salt + 9), noise(x * 1.9, p.z, salt + 11));
-    let inner = V3::gray(0.04).mix((hue + V3::gray(0.5)) * 0.15, step(0.45, 0.75, goods) * step(2.4, 1.2, p.z));
+    let hue =
+        v3(noise(x * 1.9, p.z, salt + 8), noise(x * 1.9, p.z, salt + 9), noise(x * 1.9, p.z, salt + 11));
+    let inner =
+        V3::gray(0.04).mix((hue + V3::gray(0.5)) * 0.15, step(0.45, 0.75, goods) * step(2.4, 1.2, p.z));
     let mut out = light.shade(&Paint { albedo: inner, gloss: 0.12, glow: (0.0, 0.0) }, n, view, local);
     if dice(6) > 0.25 {
         out += (inner * 1.4 + v3(0.32, 0.26, 0.17) * (0.5 + 0.5 * step(0.3, 2.6, p.z))) * light.dark;

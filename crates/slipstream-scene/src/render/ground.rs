@@ -30,7 +30,8 @@ pub(crate) fn albedo(layout: &Layout, p: V2, f: Footprint) -> V3 {
     }
     if paint > 0.0 {
         // Worn by wheels.
-        let worn = 0.72 + 0.28 * noise(p.x * 2.3, p.y * 2.3, 71) - 0.25 * step(0.62, 0.8, noise(p.x * 9.0, p.y * 9.0, 72));
+        let worn = 0.72 + 0.28 * noise(p.x * 2.3, p.y * 2.3, 71)
+            - 0.16 * step(0.55, 0.85, noise(p.x * 17.0, p.y * 17.0, 72)) * fine(0.1, f);
         color = color.mix(v3(0.60, 0.60, 0.58), paint * worn);
     }
     color
@@ -95,11 +96,19 @@ fn cover(layout: &Layout, cover: Cover, p: V2, f: Footprint) -> V3 {
             let shifted = p.x + if row as i32 & 1 == 0 { 0.0 } else { 0.4 };
             let column = (shifted / 0.8).floor();
             let tone = (hash(column as i32, row as i32, 16) - 0.5) * 0.26 * fine(0.5, f);
-            let joint = share(0.0, 0.03, shifted - column * 0.8, f.x.max(0.01))
-                .max(share(0.0, 0.03, p.y - row * 0.4, f.y.max(0.01)));
+            let joint = share(0.0, 0.03, shifted - column * 0.8, f.x.max(0.01)).max(share(
+                0.0,
+                0.03,
+                p.y - row * 0.4,
+                f.y.max(0.01),
+            ));
             // Bands of darker stone every few metres.
-            let band = share(0.0, 0.8, p.x - (p.x / 6.4).floor() * 6.4, f.x)
-                .max(share(0.0, 0.8, p.y - (p.y / 6.4).floor() * 6.4, f.y));
+            let band = share(0.0, 0.8, p.x - (p.x / 6.4).floor() * 6.4, f.x).max(share(
+                0.0,
+                0.8,
+                p.y - (p.y / 6.4).floor() * 6.4,
+                f.y,
+            ));
             let stone = v3(0.30, 0.275, 0.24).mix(v3(0.17, 0.165, 0.16), band * 0.8);
             stone * (1.0 + tone + 0.4 * broad + 0.16 * grain - 0.35 * joint)
         }

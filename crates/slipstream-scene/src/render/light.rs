@@ -71,13 +71,13 @@ impl Light {
         match lighting {
             Lighting::Day => base,
             Lighting::Dusk => Self {
-                sun: v3(0.62, 0.34, 0.16),
-                sky: v3(0.36, 0.36, 0.48),
+                sun: v3(0.85, 0.50, 0.25),
+                sky: v3(0.34, 0.37, 0.50),
                 bounce: v3(0.20, 0.17, 0.16),
                 zenith: v3(0.14, 0.19, 0.38),
                 horizon: v3(0.86, 0.50, 0.30),
                 clouds: 0.8,
-                haze: 0.0026,
+                haze: 0.0018,
                 dark: 0.55,
                 grain: 2.4,
                 ..base

@@ -7,6 +7,8 @@ mod facade;
 mod ground;
 pub(crate) mod light;
 pub(crate) mod output;
+#[cfg(test)]
+mod tests;
 
 use slipstream_meta::{Rect, Size};
 
@@ -54,6 +56,9 @@ pub(crate) struct Renderer {
     /// Samples that differ from the backdrop.
     dirty: Vec<Area>,
     scratch: Mesh,
+    /// Shapes of what was drawn, by slot, for tests to look at.
+    #[cfg(test)]
+    shapes_drawn: Vec<(u16, Mesh)>,
 }
 
 /// The shapes that do not change.
@@ -102,6 +107,8 @@ impl Renderer {
             drawn: Vec::new(),
             dirty: Vec::new(),
             scratch: Mesh::default(),
+            #[cfg(test)]
+            shapes_drawn: Vec::new(),
         };
         for actor in &world.still {
             renderer.actor(world, actor);
@@ -213,7 +220,13 @@ impl Renderer {
                 self.place(self.shapes.vehicles[number].tris.len(), actor, |shapes| &shapes.vehicles[number]);
                 self.object(actor, actor.id, VEHICLE, &local);
                 let e = kind.extent();
-                self.effects.contact(&self.camera, actor.at, actor.heading, (e.x * 0.5, e.y * 0.5), (0.45, 0.75));
+                self.effects.contact(
+                    &self.camera,
+                    actor.at,
+                    actor.heading,
+                    (e.x * 0.5, e.y * 0.5),
+                    (0.45, 0.75),
+                );
                 if !actor.parked {
                     self.effects.vehicle_lamps(&self.camera, &self.light, actor, kind.lamps(), true);
                 }
@@ -228,7 +241,13 @@ impl Renderer {
                 }
                 self.place(self.shapes.cycle(kind).tris.len(), actor, |shapes| shapes.cycle(kind));
                 self.object(actor, actor.id, TWO_WHEELER, &local);
-                self.effects.contact(&self.camera, actor.at, actor.heading, (kind.length() * 0.42, 0.08), (0.28, 0.5));
+                self.effects.contact(
+                    &self.camera,
+                    actor.at,
+                    actor.heading,
+                    (kind.length() * 0.42, 0.08),
+                    (0.28, 0.5),
+                );
                 if !actor.parked {
                     let bright = kind == CycleKind::Motorcycle;
                     self.effects.vehicle_lamps(&self.camera, &self.light, actor, kind.lamps(), bright);
@@ -280,6 +299,8 @@ impl Renderer {
         if self.silhouette.count > 0 {
             let Silhouette { count: covered, area, .. } = self.silhouette;
             self.dirty.push(area);
+            #[cfg(test)]
+            self.shapes_drawn.push((slot, self.scratch.clone()));
             self.drawn.push(Drawn { id, class_id, slot, covered, area });
         }
     }

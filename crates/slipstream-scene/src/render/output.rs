@@ -75,7 +75,14 @@ impl Output {
     }
 
     /// Draws frame `number` of `width` × `height` pixels onto the top left part of `picture`.
-    pub(crate) fn write(&mut self, pixels: &[[u8; 4]], width: usize, height: usize, number: u64, picture: &mut PictureMut) {
+    pub(crate) fn write(
+        &mut self,
+        pixels: &[[u8; 4]],
+        width: usize,
+        height: usize,
+        number: u64,
+        picture: &mut PictureMut,
+    ) {
         // One dice per frame, so that a frame does not depend on which were written before it.
         let mut rng = Rng::new(number ^ 0x5EED_F00D);
         if self.rainy {
@@ -93,8 +100,12 @@ impl Output {
                     let row = picture.row_mut(0, y);
                     row[..columns].copy_from_slice(&self.luma[..columns]);
                 }
-                PixelFormat::Rgb(order) => self.packed_row::<3>(line, y * width, offset, order, picture.row_mut(0, y)),
-                PixelFormat::Rgba(order) => self.packed_row::<4>(line, y * width, offset, order, picture.row_mut(0, y)),
+                PixelFormat::Rgb(order) => {
+                    self.packed_row::<3>(line, y * width, offset, order, picture.row_mut(0, y))
+                }
+                PixelFormat::Rgba(order) => {
+                    self.packed_row::<4>(line, y * width, offset, order, picture.row_mut(0, y))
+                }
             }
         }
         if !matches!(picture.format(), PixelFormat::I420 | PixelFormat::Nv12) {
@@ -146,8 +157,17 @@ impl Output {
         self.luma = luma;
     }
 
-    fn packed_row<const N: usize>(&self, line: &[[u8; 4]], start: usize, offset: usize, order: ChannelOrder, row: &mut [u8]) {
-        for (i, ((p, out), noise)) in line.iter().zip(row.chunks_exact_mut(N)).zip(self.noise(offset)).enumerate() {
+    fn packed_row<const N: usize>(
+        &self,
+        line: &[[u8; 4]],
+        start: usize,
+        offset: usize,
+        order: ChannelOrder,
+        row: &mut [u8],
+    ) {
+        for (i, ((p, out), noise)) in
+            line.iter().zip(row.chunks_exact_mut(N)).zip(self.noise(offset)).enumerate()
+        {
             let noise = noise + i32::from(self.rain.get(start + i).copied().unwrap_or(0));
             let [r, g, b] = [p[0], p[1], p[2]].map(|c| (i32::from(c) + noise).clamp(0, 255) as u8);
             let color = match order {

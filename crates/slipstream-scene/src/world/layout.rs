@@ -240,7 +240,15 @@ impl Layout {
         }
     }
 
-    pub(super) fn lane(&mut self, start: V2, dir: V2, length: f32, speed: f32, rate: f32, traffic: Traffic) -> &mut Lane {
+    pub(super) fn lane(
+        &mut self,
+        start: V2,
+        dir: V2,
+        length: f32,
+        speed: f32,
+        rate: f32,
+        traffic: Traffic,
+    ) -> &mut Lane {
         let index = self.lanes.len();
         self.lanes.push(Lane { start, dir, length, speed, rate, traffic, gates: Vec::new() });
         &mut self.lanes[index]
@@ -256,7 +264,15 @@ impl Layout {
 
     /// A row of houses between `from` and `to` along one axis, their fronts on the line `front` of the other.
     /// `side` says in which direction the houses stand back from the line.
-    pub(super) fn row(&mut self, rng: &mut Rng, along_y: bool, (from, to): (f32, f32), front: f32, side: f32, shops: bool) {
+    pub(super) fn row(
+        &mut self,
+        rng: &mut Rng,
+        along_y: bool,
+        (from, to): (f32, f32),
+        front: f32,
+        side: f32,
+        shops: bool,
+    ) {
         let mut at = from;
         let mut last = usize::MAX;
         while at < to {

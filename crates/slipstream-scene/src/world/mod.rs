@@ -26,9 +26,15 @@ const CLEARANCE: f32 = 3.0;
 pub(crate) enum Body {
     Vehicle(VehicleKind),
     /// A two-wheeler; the rider has an id of his own.
-    Cycle { kind: CycleKind, rider: Option<(u64, Build)> },
+    Cycle {
+        kind: CycleKind,
+        rider: Option<(u64, Build)>,
+    },
     Person(Build),
-    Sign { kind: SignKind, scale: f32 },
+    Sign {
+        kind: SignKind,
+        scale: f32,
+    },
 }
 
 /// Something that is drawn and known to the truth.
@@ -186,7 +192,7 @@ fn new_vehicle(kind: VehicleKind, next_id: &mut u64, rng: &mut Rng) -> Actor {
 fn new_cycle(kind: CycleKind, ridden: bool, next_id: &mut u64, rng: &mut Rng) -> Actor {
     let mut palette = crate::model::paint::COMMON;
     crate::model::person::dress(&mut palette, rng);
-    crate::model::cycle::palette(&mut palette, rng);
+    crate::model::cycle::palette(kind, &mut palette, rng);
     let rider = ridden.then(|| (take(next_id), Build::new(rng)));
     new_actor(Body::Cycle { kind, rider }, palette, next_id)
 }

@@ -54,7 +54,14 @@ impl TrafficState {
         self.lanes.iter().flat_map(|l| l.drivers.iter().map(|d| &d.actor))
     }
 
-    pub(super) fn step(&mut self, layout: &Layout, signals: Signals, dt: f32, next_id: &mut u64, rng: &mut Rng) {
+    pub(super) fn step(
+        &mut self,
+        layout: &Layout,
+        signals: Signals,
+        dt: f32,
+        next_id: &mut u64,
+        rng: &mut Rng,
+    ) {
         for (lane, state) in layout.lanes.iter().zip(&mut self.lanes) {
             state.wait -= dt;
             if state.wait <= 0.0 {
@@ -198,7 +205,11 @@ mod tests {
                 world.advance(0.04);
                 for lane in &world.traffic.lanes {
                     for pair in lane.drivers.windows(2) {
-                        assert!(pair[0].span().0 > pair[1].span().1, "{view:?}: {:?}", (pair[0].span(), pair[1].span()));
+                        assert!(
+                            pair[0].span().0 > pair[1].span().1,
+                            "{view:?}: {:?}",
+                            (pair[0].span(), pair[1].span())
+                        );
                     }
                 }
             }
@@ -217,7 +228,11 @@ mod tests {
                     assert!(now.insert(actor.id, actor.at).is_none(), "two actors have the id {}", actor.id);
                     if let Some(&was) = before.get(&actor.id) {
                         let moved = (actor.at - was).length();
-                        assert!(moved <= actor.body.top_speed() * 0.04 + 1e-3, "{view:?} {:?}: {moved} m", actor.body);
+                        assert!(
+                            moved <= actor.body.top_speed() * 0.04 + 1e-3,
+                            "{view:?} {:?}: {moved} m",
+                            actor.body
+                        );
                     }
                 }
                 before = now;

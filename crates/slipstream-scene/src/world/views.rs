@@ -101,9 +101,9 @@ pub(super) fn street(rng: &mut Rng) -> Layout {
     }
     l.sign(7.85, 27.4, SOUTH, SignKind::Crossing, 1.0);
     l.sign(-7.85, 20.6, NORTH, SignKind::Crossing, 1.0);
-    l.sign(7.85, 13.8, SOUTH, limit(rng), 0.95);
+    l.sign(8.9, 9.5, SOUTH, limit(rng), 0.95);
     l.sign(-7.75, 29.0, SOUTH, SignKind::NoEntry, 0.9);
-    l.sign(7.9, 40.0, SOUTH, SignKind::Stop, 1.0);
+    l.sign(-7.7, 14.5, v2(0.4, -0.9), SignKind::Stop, 1.05);
     l.signals.push(SignalPost { at: v2(7.7, 20.9), facing: SOUTH, group: 0 });
     l.signals.push(SignalPost { at: v2(-7.7, 27.0), facing: NORTH, group: 0 });
     for y in [10.5, 11.1, 11.7] {
@@ -140,8 +140,16 @@ pub(super) fn crossing(rng: &mut Rng) -> Layout {
             l.mark((a, m), (b, m + 0.1), Some((2.0, 5.0)));
         }
         let (a, b) = out(12.2, 12.6);
-        l.mark(if c < 0.0 { (0.1, a) } else { (-HALF, a) }, if c < 0.0 { (HALF, b) } else { (-0.1, b) }, None);
-        l.mark(if c < 0.0 { (a, -HALF) } else { (a, 0.1) }, if c < 0.0 { (b, -0.1) } else { (b, HALF) }, None);
+        l.mark(
+            if c < 0.0 { (0.1, a) } else { (-HALF, a) },
+            if c < 0.0 { (HALF, b) } else { (-0.1, b) },
+            None,
+        );
+        l.mark(
+            if c < 0.0 { (a, -HALF) } else { (a, 0.1) },
+            if c < 0.0 { (b, -0.1) } else { (b, HALF) },
+            None,
+        );
         let (a, b) = out(8.2, 11.2);
         l.zebra((-HALF, a), (HALF, b), true);
         l.zebra((a, -HALF), (b, HALF), false);
@@ -191,8 +199,16 @@ pub(super) fn crossing(rng: &mut Rng) -> Layout {
         l.lamp(-8.0, s - 6.0, (1.8, 0.0), 7.5);
     }
     for c in [-1.0f32, 1.0] {
-        l.signals.push(SignalPost { at: v2(c * 8.0, c * 8.0), facing: if c > 0.0 { SOUTH } else { NORTH }, group: 0 });
-        l.signals.push(SignalPost { at: v2(c * 8.0, -c * 8.0), facing: if c > 0.0 { WEST } else { EAST }, group: 1 });
+        l.signals.push(SignalPost {
+            at: v2(c * 8.0, c * 8.0),
+            facing: if c > 0.0 { SOUTH } else { NORTH },
+            group: 0,
+        });
+        l.signals.push(SignalPost {
+            at: v2(c * 8.0, -c * 8.0),
+            facing: if c > 0.0 { WEST } else { EAST },
+            group: 1,
+        });
     }
     l.sign(8.3, 13.2, SOUTH, SignKind::NoEntry, 1.0);
     l.sign(-8.2, 14.0, v2(0.3, -0.95), SignKind::Yield, 1.1);
@@ -229,16 +245,17 @@ pub(super) fn motorway(rng: &mut Rng) -> Layout {
             l.mark((a, -40.0), (b, FAR), Some((4.0, 12.0)));
         }
         for (i, x) in [3.8, 7.45, 11.1].into_iter().enumerate() {
-            let (speed, traffic) = if i == 2 { (21.0, Traffic::Slow) } else { (28.0 - 3.0 * i as f32, Traffic::Fast) };
+            let (speed, traffic) =
+                if i == 2 { (21.0, Traffic::Slow) } else { (28.0 - 3.0 * i as f32, Traffic::Fast) };
             let rate = [0.36, 0.62, 0.52][i];
             let (start, dir) = if side > 0.0 { (v2(x, -30.0), NORTH) } else { (v2(-x, 270.0), SOUTH) };
             l.lane(start, dir, 300.0, speed, rate, traffic);
         }
         // Crash barriers.
         let (a, b) = span(0.55, 0.75);
-        l.block(v3(a, -40.0, 0.35), v3(b, FAR, 0.8), v3(0.26, 0.27, 0.28));
+        l.block(v3(a, -40.0, 0.35), v3(b, FAR, 0.8), v3(0.15, 0.155, 0.16));
         let (a, b) = span(16.5, 16.7);
-        l.block(v3(a, -40.0, 0.35), v3(b, FAR, 0.8), v3(0.26, 0.27, 0.28));
+        l.block(v3(a, -40.0, 0.35), v3(b, FAR, 0.8), v3(0.15, 0.155, 0.16));
     }
     l.lane(v2(22.2, -20.0), NORTH, 200.0, 5.2, 0.12, Traffic::Cycles);
     l.lane(v2(19.4, 170.0), SOUTH, 200.0, 5.2, 0.12, Traffic::Cycles);
@@ -311,7 +328,14 @@ pub(super) fn plaza(rng: &mut Rng) -> Layout {
     l.walk(&[v2(-55.0, ROAD + 11.2), v2(55.0, ROAD + 11.2)], 1.2, 0.26);
     let cross = |points: Vec<V2>, at: usize| Route { points, spread: 1.1, rate: 0.11, gate: Some((at, 1)) };
     l.routes.push(cross(
-        vec![v2(-4.0, -9.0), v2(0.0, 10.0), v2(0.6, ROAD - 0.7), v2(0.6, ROAD + 9.6), v2(30.0, ROAD + 11.0), v2(60.0, ROAD + 11.0)],
+        vec![
+            v2(-4.0, -9.0),
+            v2(0.0, 10.0),
+            v2(0.6, ROAD - 0.7),
+            v2(0.6, ROAD + 9.6),
+            v2(30.0, ROAD + 11.0),
+            v2(60.0, ROAD + 11.0),
+        ],
         2,
     ));
     l.routes.push(cross(

@@ -47,7 +47,14 @@ impl Walkers {
         self.walkers.iter().map(|w| &w.actor)
     }
 
-    pub(super) fn step(&mut self, layout: &Layout, signals: Signals, dt: f32, next_id: &mut u64, rng: &mut Rng) {
+    pub(super) fn step(
+        &mut self,
+        layout: &Layout,
+        signals: Signals,
+        dt: f32,
+        next_id: &mut u64,
+        rng: &mut Rng,
+    ) {
         for (number, (route, wait)) in layout.routes.iter().zip(&mut self.waits).enumerate() {
             *wait -= dt;
             if *wait <= 0.0 {
