@@ -190,6 +190,18 @@ fn equal_sizes_are_copied() {
 }
 
 #[test]
+fn tiles_are_moved_to_whole_chroma_samples() {
+    let source = Memory::noise(NV12, Size::new(70, 50), 0);
+    let on = |rect: Rect| {
+        let mut canvas = Memory::flat(NV12, Size::new(61, 41), [0; 3]);
+        Scaler::new().scale(&source.view(), &mut canvas.view_mut(), rect).unwrap();
+        canvas
+    };
+    assert_eq!(on(Rect::new(7.0, 3.2, 20.0, 16.0)), on(Rect::new(6.0, 2.0, 20.0, 16.0)));
+    assert_eq!(on(Rect::new(41.0, 31.0, 20.0, 10.0)), on(Rect::new(40.0, 30.0, 21.0, 11.0)));
+}
+
+#[test]
 fn colours_stay_what_they_are_between_systems() {
     let systems =
         [ColorMatrix::Bt601, ColorMatrix::Bt709, ColorMatrix::Bt2020].into_iter().flat_map(|matrix| {

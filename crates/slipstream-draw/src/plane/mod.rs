@@ -284,3 +284,48 @@ pub(crate) const SHADE: Color = Color { red: 16, green: 18, blue: 22, alpha: 184
 pub fn dim(canvas: &mut PictureMut, rect: Rect) {
     fill(canvas, rect, SHADE);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use slipstream_meta::{Colorimetry, PlaneMut, Size};
+
+    /// The planes of an I420 picture after `draw` drew on it.
+    fn drawn(size: Size, draw: impl FnOnce(&mut Painter)) -> [Vec<u8>; 3] {
+        let mut planes = [0, 1, 2].map(|plane| {
+            let (row, rows) = PixelFormat::I420.plane_extent(plane, size);
+            (0..row * rows).map(|index| (index * 97 + plane * 31) as u8).collect::<Vec<_>>()
+        });
+        let mut plane = 0;
+        let views = planes.each_mut().map(|data| {
+            let (stride, _) = PixelFormat::I420.plane_extent(plane, size);
+            plane += 1;
+            PlaneMut { data, stride }
+        });
+        let mut picture = PictureMut::new(PixelFormat::I420, size, Colorimetry::default(), views).unwrap();
+        draw(&mut Painter::new(&mut picture, Area::of_size(size), &mut Scratch::default()));
+        planes
+    }
+
+    proptest! {
+        /// The short way for areas of whole pixels and the way of all other shapes, at every edge of odd pictures too.
+        #[test]
+        fn filling_is_covering_in_full(
+            (width, height) in (1u32..12, 1u32..12),
+            (x0, y0, across, down) in (-2i32..12, -2i32..12, 1i32..14, 1i32..14),
+            alpha in any::<u8>(),
+        ) {
+            let (size, area) = (Size::new(width, height), Area::at(x0, y0, across, down));
+            let color = Color::rgb(250, 20, 60).with_alpha(alpha);
+            let filled = drawn(size, |painter| painter.fill(area, &painter.ink(color)));
+            let covered = drawn(size, |painter| {
+                painter.cover(area, &painter.ink(color), |_, _, row| {
+                    row.fill(u8::MAX);
+                    0..row.len()
+                });
+            });
+            prop_assert_eq!(filled, covered);
+        }
+    }
+}
