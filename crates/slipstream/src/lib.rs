@@ -2,11 +2,20 @@
 
 pub mod address;
 pub mod camera_server;
+pub mod cli;
 pub mod encoder;
+pub mod examine;
+pub mod fault;
 pub mod output;
+pub mod models;
+pub mod pipeline;
+pub mod report;
+pub mod tally;
 mod rtsp_login;
 mod rtsp_thread;
 pub mod settings;
+pub mod source;
+pub mod still;
 pub mod uri;
 
 pub use rtsp_login::LoginMethod;

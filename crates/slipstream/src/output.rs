@@ -29,6 +29,8 @@ const KEY_FRAME_PAUSE: Duration = Duration::from_millis(200);
 const STALLED: Duration = Duration::from_secs(3);
 /// Presentation times further from now than this are taken as a jump of the encoder's clock.
 const MAX_DRIFT: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+/// Seconds that a connection stays open after its session has timed out or ended.
+const LINGER: i32 = 5;
 /// How often abandoned sessions and connections are looked for.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
@@ -336,8 +338,8 @@ fn key(client: &RTSPClient) -> usize {
     client.as_ptr() as usize
 }
 
-fn factory(codec: Codec, shared: &Arc<Shared>) -> RTSPMediaFactory {
-    let factory = RTSPMediaFactory::new();
+fn factory(codec: Codec, shared: &Arc<Shared>) -> OneMediaFactory {
+    let factory: OneMediaFactory = glib::Object::new();
     // Parameter sets are in the stream: the encoder's parser repeats them before every key frame.
     factory.set_launch(&format!(
         "( appsrc name=feed is-live=true format=time block=false max-bytes=0 max-buffers=0 ! {} name=pay0 pt=96 config-interval=0 )",
@@ -394,6 +396,7 @@ fn connected(shared: &Arc<Shared>, client: &RTSPClient) {
     let connection =
         Connection { client: client.downgrade(), since: Instant::now(), is_playing: false, sessions: 0 };
     shared.connections.lock().insert(key(client), connection);
+    client.set_post_session_timeout(LINGER);
 
     let weak = Arc::downgrade(shared);
     let when = move |work: fn(&Shared, &RTSPClient)| {
@@ -470,4 +473,34 @@ fn close_later(client: &RTSPClient) {
         glib::ControlFlow::Break
     })
     .attach(glib::MainContext::thread_default().as_ref());
+}
+
+glib::wrapper! {
+    /// The library makes media of their own for `/ds?x` and `/ds/y`; here everybody sees the same.
+    struct OneMediaFactory(ObjectSubclass<imp::OneMediaFactory>) @extends RTSPMediaFactory;
+}
+
+mod imp {
+    use gst_rtsp_server::gst_rtsp::RTSPUrl;
+    use gst_rtsp_server::subclass::prelude::*;
+
+    use super::*;
+
+    #[derive(Default)]
+    pub(super) struct OneMediaFactory;
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for OneMediaFactory {
+        const NAME: &'static str = "SlipstreamOneMediaFactory";
+        type Type = super::OneMediaFactory;
+        type ParentType = RTSPMediaFactory;
+    }
+
+    impl ObjectImpl for OneMediaFactory {}
+
+    impl RTSPMediaFactoryImpl for OneMediaFactory {
+        fn gen_key(&self, _url: &RTSPUrl) -> Option<glib::GString> {
+            Some("output".into())
+        }
+    }
 }

@@ -382,9 +382,13 @@ pub struct PictureArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub columns: Option<u32>,
 
-    /// Pictures per second
-    #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=120))]
-    pub fps: u32,
+    /// Pictures per second [default: those of the fastest camera]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=120))]
+    pub fps: Option<u32>,
+
+    /// Fit cameras into their tiles with black bands instead of stretching them
+    #[arg(long)]
+    pub keep_aspect_ratio: bool,
 }
 
 impl PictureArgs {

@@ -135,20 +135,26 @@ fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, sink: &gst_app::AppSink) -> 
     let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
     let media_type = caps.structure(0).map_or("", |s| s.name().as_str());
     let codec = [Codec::H264, Codec::H265].into_iter().find(|codec| codec.media_type() == media_type);
+    // Demultiplexers push all streams from one thread: without queues and with sinks that wait for each other's
+    // first buffer, one would hold up all.
+    let make = |name| gst::ElementFactory::make(name).build().map_err(|_| "an element is missing");
     let chain = match codec {
         Some(codec) if sink.parent().is_none() => {
-            let parser = gst::ElementFactory::make(codec.parser()).property("config-interval", -1i32).build();
+            let parser = make(codec.parser())?;
+            parser.set_property("config-interval", -1i32);
             let caps = gst::Caps::builder(codec.media_type())
                 .field("stream-format", "byte-stream")
                 .field("alignment", "au")
                 .build();
             sink.set_caps(Some(&caps));
-            vec![parser.map_err(|_| "no parser")?, sink.clone().upcast()]
+            sink.set_property("async", false);
+            vec![make("queue")?, parser, sink.clone().upcast()]
         }
-        // It must not wait for a start that the video makes possible.
         _ => {
-            let void = gst::ElementFactory::make("fakesink").property("async", false).property("sync", false).build();
-            vec![void.map_err(|_| "no fakesink")?]
+            let void = make("fakesink")?;
+            void.set_property("async", false);
+            void.set_property("sync", false);
+            vec![make("queue")?, void]
         }
     };
     pipeline.add_many(&chain).map_err(|_| "cannot be added")?;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gst::glib;
 use gst::prelude::*;
 
+use super::bin::CameraBin;
 use super::{Event, Shared};
+use crate::fault;
 use crate::settings::{SourceArgs, Transport};
 use crate::uri::{Credentials, Input, NetworkUri};
 
@@ -47,7 +49,13 @@ pub(super) struct Connection {
 impl Connection {
     /// Starts connecting; everything that happens from then on is told to `shared`.
     pub(super) fn start(plan: &Plan<'_>, name: &str, shared: &Arc<Shared>) -> Result<Self, BuildError> {
-        let bin = gst::Bin::builder().name(name).async_handling(true).build();
+        let listener = Arc::downgrade(shared);
+        let bin = CameraBin::new(name, move |error| {
+            if let Some(shared) = listener.upgrade() {
+                shared.tell(Event::Fault(fault::classify(error)));
+            }
+        });
+        let bin: gst::Bin = bin.upcast();
         // The camera's own state: neither its failures nor its waiting hold up the pipeline.
         bin.set_locked_state(true);
         limit_decoder_threads(&bin, plan.decoder_threads);

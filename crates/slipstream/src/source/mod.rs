@@ -5,6 +5,7 @@
 //! read from the tile (`status` of the multiplexer's pad) and from [`Camera::state`].
 
 mod backoff;
+mod bin;
 mod connection;
 
 use std::sync::Arc;
@@ -18,11 +19,11 @@ use parking_lot::Mutex;
 
 use self::backoff::Backoff;
 use self::connection::{Connection, Plan};
-use crate::fault::{self, Fault};
+use crate::fault::Fault;
 use crate::settings::{SourceArgs, Transport};
 use crate::uri::{Input, redact};
 
-/// Elements of camera N lie in a bin of this name and the number.
+/// Name of the bin and the thread of each camera, before its number.
 const BIN_PREFIX: &str = "camera-";
 /// How often a supervisor looks at its camera.
 const LOOK: Duration = Duration::from_millis(250);
@@ -177,23 +178,6 @@ impl Camera {
             .spawn(move || supervisor.run())
             .map_err(|err| CameraError::Thread(name.to_string(), err))?;
         Ok(Self { name, input, mux_pad, shared, supervisor: Some(supervisor) })
-    }
-
-    /// The number of the camera whose elements `message` comes from.
-    pub fn index_of(message: &gst::MessageRef) -> Option<usize> {
-        let mut object = message.src().cloned();
-        while let Some(current) = object {
-            if let Some(number) = current.name().strip_prefix(BIN_PREFIX) {
-                return number.parse().ok();
-            }
-            object = current.parent();
-        }
-        None
-    }
-
-    /// Takes note of an error that one of the camera's elements reported.
-    pub fn report(&self, error: &gst::message::Error) {
-        self.shared.tell(Event::Fault(fault::classify(error)));
     }
 
     /// What people call it.

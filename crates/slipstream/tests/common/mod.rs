@@ -1,13 +1,15 @@
 //! What tests over real RTSP have in common.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its share")]
 
-use std::net::Ipv4Addr;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
+use parking_lot::Mutex;
 use slipstream::encoder::{Encoder, EncoderSettings, encoder_bin};
 use slipstream::output::{Limits, OutputSettings, RtspOutput};
 use slipstream::settings::Codec;
@@ -60,6 +62,8 @@ pub struct Studio {
     pub output: Arc<RtspOutput>,
     pub encoder: Encoder,
     pub key_frames_asked: Arc<AtomicU64>,
+    /// Numbers of the pictures that were key frames.
+    pub key_frames: Arc<Mutex<Vec<u64>>>,
     pipeline: gst::Pipeline,
 }
 
@@ -76,6 +80,7 @@ impl Studio {
             choice: Default::default(),
         })
         .unwrap();
+        let key_frames = Arc::new(Mutex::new(Vec::new()));
         let pipeline = gst::Pipeline::new();
         let front = gst::parse::bin_from_description(
             "videotestsrc is-live=true pattern=ball ! capsfilter caps=video/x-raw,format=NV12,width=640,height=360,framerate=25/1",
@@ -86,9 +91,14 @@ impl Studio {
         sink.set_callbacks(
             gst_app::AppSinkCallbacks::builder()
                 .new_sample({
-                    let output = Arc::downgrade(&output);
+                    let (output, key_frames) = (Arc::downgrade(&output), key_frames.clone());
+                    let mut number = 0;
                     move |sink| {
                         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                        if !sample.buffer().unwrap().flags().contains(gst::BufferFlags::DELTA_UNIT) {
+                            key_frames.lock().push(number);
+                        }
+                        number += 1;
                         if let Some(output) = output.upgrade() {
                             output.push(&sample);
                         }
@@ -109,28 +119,76 @@ impl Studio {
             }
         });
         pipeline.set_state(gst::State::Playing).unwrap();
-        let studio = Self { output, encoder, key_frames_asked, pipeline };
+        let studio = Self { output, encoder, key_frames_asked, key_frames, pipeline };
         // The first picture is out when the first viewer is let in.
-        wait_until("a picture to show", || studio.has_picture());
+        wait_until("a picture to show", || studio.output.is_ready());
         studio
-    }
-
-    fn has_picture(&self) -> bool {
-        self.output.is_ready()
     }
 
     pub fn url(&self) -> String {
         self.output.url("127.0.0.1")
     }
 
-    pub fn pause(&self) {
-        self.pipeline.set_state(gst::State::Paused).unwrap();
+    /// No more pictures.
+    pub fn stop_pictures(&self) {
+        self.pipeline.set_state(gst::State::Null).unwrap();
     }
 }
 
 impl Drop for Studio {
     fn drop(&mut self) {
         self.pipeline.set_state(gst::State::Null).unwrap();
+    }
+}
+
+/// A client that says what it is told to say.
+pub struct RawClient {
+    stream: TcpStream,
+    url: String,
+    sequence: u32,
+}
+
+impl RawClient {
+    pub fn connect(url: &str) -> Self {
+        let address = url.trim_start_matches("rtsp://").split('/').next().unwrap();
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(NEVER)).unwrap();
+        Self { stream, url: url.to_owned(), sequence: 0 }
+    }
+
+    pub fn send(&mut self, method: &str, path: &str, headers: &str) -> std::io::Result<()> {
+        self.sequence += 1;
+        let (url, sequence) = (&self.url, self.sequence);
+        let request = format!("{method} {url}{path} RTSP/1.0\r\nCSeq: {sequence}\r\n{headers}\r\n");
+        self.stream.write_all(request.as_bytes())
+    }
+
+    /// Sends half of what it takes.
+    pub fn send_half(&mut self) {
+        self.stream.write_all(b"DESCRIBE rtsp://").unwrap();
+    }
+
+    /// The answer's first line and headers; empty if the server has hung up.
+    pub fn answer(&mut self) -> String {
+        let mut answer = Vec::new();
+        let mut byte = [0];
+        while !answer.ends_with(b"\r\n\r\n") {
+            match self.stream.read(&mut byte) {
+                Ok(1) => answer.push(byte[0]),
+                _ => break,
+            }
+        }
+        String::from_utf8(answer).unwrap()
+    }
+
+    /// Plays over this connection.
+    pub fn play(&mut self) {
+        self.send("SETUP", "/stream=0", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n").unwrap();
+        let answer = self.answer();
+        let session = answer.lines().find_map(|line| line.strip_prefix("Session: ")).expect(&answer);
+        let session = session.split(';').next().unwrap().to_owned();
+        self.send("PLAY", "", &format!("Session: {session}\r\n")).unwrap();
+        assert!(self.answer().starts_with("RTSP/1.0 200"));
     }
 }
 

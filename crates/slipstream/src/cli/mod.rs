@@ -1,0 +1,129 @@
+//! The command line.
+
+pub mod check;
+pub mod demo;
+mod logging;
+pub mod run;
+pub mod snapshot;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::uri::redact;
+
+/// Exit code for wrong usage, as `clap` and most of Unix have it.
+pub const USAGE: u8 = 2;
+
+/// Many cameras in, one annotated stream out
+#[derive(Debug, Parser)]
+#[command(
+    name = "slipstream",
+    version,
+    arg_required_else_help = true,
+    propagate_version = true,
+    infer_subcommands = true,
+    max_term_width = 110,
+    after_help = "\
+Examples:
+  slipstream rtsp://192.168.1.20/stream1 rtsp://me:secret@192.168.1.21/live
+  slipstream check rtsp://192.168.1.20/stream1
+  slipstream snapshot now.png
+
+Most settings can also be given by environment variables. `slipstream COMMAND --help` names
+them; flags win."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// What to report on standard error: error, warn, info, debug, trace, or a filter like slipstream::source=debug
+    #[arg(long, global = true, value_name = "LEVEL", env = "SLIPSTREAM_LOG", default_value = "info", help_heading = "Messages")]
+    log: String,
+}
+
+/// One line for each command here, and one in [`Command::execute`].
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch cameras: detect, draw, and serve all as one annotated stream
+    Run(run::RunArgs),
+    /// The same over simulated cameras: needs none
+    Demo(demo::DemoArgs),
+    /// Connect to each camera and say what it delivers, or what is wrong
+    Check(check::CheckArgs),
+    /// Save one picture of the running output
+    Snapshot(snapshot::SnapshotArgs),
+}
+
+impl Command {
+    fn execute(&self) -> ExitCode {
+        match self {
+            Self::Run(arguments) => run::run(arguments),
+            Self::Demo(arguments) => demo::run(arguments),
+            Self::Check(arguments) => check::run(arguments),
+            Self::Snapshot(arguments) => snapshot::run(arguments),
+        }
+    }
+}
+
+/// Runs the program with the arguments that it was given.
+pub fn main() -> ExitCode {
+    let arguments = with_command(std::env::args_os().collect());
+    let parsed = command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    if let Err(error) = logging::start(&cli.log) {
+        eprintln!("error: --log: {error}");
+        return ExitCode::from(USAGE);
+    }
+    if let Err(error) = gst::init() {
+        eprintln!("error: GStreamer does not start: {error}");
+        return ExitCode::FAILURE;
+    }
+    logging::take_over_gstreamer();
+    cli.command.execute()
+}
+
+/// Help goes to standard output; complaints go to standard error, without credentials.
+fn explain(error: &clap::Error) -> ExitCode {
+    let text = error.render();
+    if error.use_stderr() {
+        // Help that nobody asked for holds nothing secret, but an example of a password.
+        let is_help = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        if is_help { eprint!("{text}") } else { eprint!("{}", redact(&text.to_string())) }
+        ExitCode::from(USAGE)
+    } else {
+        print!("{text}");
+        ExitCode::SUCCESS
+    }
+}
+
+/// The command line's grammar. Variables that are set to nothing are as good as none, and help names variables
+/// without telling their values.
+fn command() -> clap::Command {
+    fn forget_empty(command: clap::Command) -> clap::Command {
+        command
+            .mut_args(|argument| {
+                let is_empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+                // No variable has an empty name.
+                if is_empty { argument.env("").hide_env(true) } else { argument.hide_env_values(true) }
+            })
+            .mut_subcommands(forget_empty)
+    }
+    forget_empty(Cli::command())
+}
+
+/// `slipstream URI…` is short for `slipstream run URI…`.
+fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let is_input = |text: &OsString| {
+        let text = text.to_string_lossy();
+        text.contains("://") || text.starts_with("/dev/video")
+    };
+    if arguments.get(1).is_some_and(is_input) {
+        arguments.insert(1, "run".into());
+    }
+    arguments
+}
