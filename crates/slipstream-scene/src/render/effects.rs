@@ -403,6 +403,7 @@ impl Effects {
 
 /// Calls `at(cell, along, across)` for every cell of `cell` × `cell` pixels that shows a rectangle on the ground, with its
 /// place in the rectangle's own axes in metres, and returns the bounds in pixels. `width` and `height` are in cells.
+#[allow(clippy::too_many_arguments)]
 fn on_ground(
     camera: &Camera,
     (width, height): (usize, usize),

@@ -101,10 +101,10 @@ impl Output {
                     row[..columns].copy_from_slice(&self.luma[..columns]);
                 }
                 PixelFormat::Rgb(order) => {
-                    self.packed_row::<3>(line, y * width, offset, order, picture.row_mut(0, y))
+                    self.packed_row::<3>(line, y * width, offset, order, picture.row_mut(0, y));
                 }
                 PixelFormat::Rgba(order) => {
-                    self.packed_row::<4>(line, y * width, offset, order, picture.row_mut(0, y))
+                    self.packed_row::<4>(line, y * width, offset, order, picture.row_mut(0, y));
                 }
             }
         }

@@ -86,7 +86,7 @@ pub(super) fn street(rng: &mut Rng) -> Layout {
         while y < 96.0 {
             let near_zebra = (15.0..31.0).contains(&y);
             if !near_zebra && rng.chance(0.78) {
-                l.park(side * (6.28 + rng.range(-0.08, 0.08)), y, facing, parked_car(rng));
+                l.park(side * (6.27 + rng.range(-0.08, 0.08)), y, facing, parked_car(rng));
             }
             y += rng.range(6.0, 7.2);
         }
