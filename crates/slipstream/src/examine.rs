@@ -16,6 +16,10 @@ use crate::uri::{Credentials, Input, NetworkUri};
 const MEASURED_TIME: Duration = Duration::from_millis(1500);
 /// Frames over which the frame rate of a file is measured.
 const MEASURED_FRAMES: usize = 50;
+/// How far measured and stated rate may be apart.
+const RATE_TOLERANCE: f64 = 0.1;
+/// Time at the start of a stream that does not count.
+const SETTLING: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 /// How often the state of affairs is looked at.
 const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 /// Packets that come late are waited for so long (milliseconds).
@@ -332,7 +336,7 @@ fn findings(seen: &Seen, started: Instant) -> Result<Findings, Fault> {
         profile: coded.and_then(|s| s.get::<&str>("profile").ok()).map(ToOwned::to_owned),
         width: raw.width(),
         height: raw.height(),
-        fps: frame_rate(&seen.times),
+        fps: frame_rate(&seen.times, coded.and_then(|s| s.get("framerate").ok())),
         transport: None,
         first_frame_seconds: first_frame.duration_since(started).as_secs_f64(),
     })
@@ -349,10 +353,43 @@ fn codec_name(caps: &gst::StructureRef) -> String {
     }
 }
 
-/// Frames per second by presentation times, rounded to hundredths.
-fn frame_rate(times: &[gst::ClockTime]) -> Option<f64> {
-    let (first, last) = (times.iter().min()?, times.iter().max()?);
-    let span = (*last - *first).seconds_f64();
-    let rate = (times.len() - 1) as f64 / span;
-    (span > 0.0).then(|| (rate * 100.0).round() / 100.0)
+/// Frames per second, rounded to hundredths: what the stream says, if the presentation times bear it out, else
+/// what they say themselves.
+fn frame_rate(times: &[gst::ClockTime], stated: Option<gst::Fraction>) -> Option<f64> {
+    let first = *times.iter().min()?;
+    let last = *times.iter().max()?;
+    // Clients take a while to find the pace of a live stream.
+    let start = if last - first > SETTLING * 2 { first + SETTLING } else { first };
+    let settled = times.iter().filter(|time| **time >= start);
+    let (count, start) = (settled.clone().count(), *settled.min()?);
+    let span = (last - start).seconds_f64();
+    let measured = (span > 0.0).then(|| (count.saturating_sub(1)) as f64 / span);
+    let stated = stated.filter(|rate| rate.numer() > 0).map(|rate| f64::from(rate.numer()) / f64::from(rate.denom()));
+    let rate = match (stated, measured) {
+        (Some(stated), Some(measured)) if (measured / stated - 1.0).abs() < RATE_TOLERANCE => stated,
+        (_, measured) => measured?,
+    };
+    Some((rate * 100.0).round() / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(rate: u64, count: u64) -> Vec<gst::ClockTime> {
+        (0..count).map(|n| gst::ClockTime::SECOND * n / rate).collect()
+    }
+
+    #[test]
+    fn the_stated_rate_counts_only_if_it_is_borne_out() {
+        let stated = |rate| Some(gst::Fraction::new(rate, 1));
+        assert_eq!(frame_rate(&times(25, 50), stated(25)), Some(25.0));
+        assert_eq!(frame_rate(&times(24, 50), stated(25)), Some(25.0));
+        // Twice the rate is stated by cameras that count fields.
+        assert_eq!(frame_rate(&times(25, 50), stated(50)), Some(25.0));
+        assert_eq!(frame_rate(&times(10, 50), None), Some(10.0));
+        assert_eq!(frame_rate(&times(10, 50), stated(0)), Some(10.0));
+        assert_eq!(frame_rate(&times(10, 1), stated(25)), None);
+        assert_eq!(frame_rate(&[], stated(25)), None);
+    }
 }

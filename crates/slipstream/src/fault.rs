@@ -137,6 +137,10 @@ pub fn classify(message: &gst::message::Error) -> Fault {
     let is_codec = matches!(error.kind::<StreamError>(), Some(StreamError::CodecNotFound))
         || matches!(error.kind::<CoreError>(), Some(CoreError::MissingPlugin))
         || debug.contains("Missing decoder");
+    // What `rtspsrc` says if no stream that it was to take could be set up with the transports allowed.
+    if is_codec && message.src().is_some_and(|source| source.type_().name() == "GstRTSPSrc") {
+        return Fault::TransportRefused;
+    }
     if is_codec {
         return missing_decoder(&debug).map_or(Fault::NoVideo, Fault::UnsupportedCodec);
     }
