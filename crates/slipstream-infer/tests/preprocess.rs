@@ -122,7 +122,8 @@ proptest! {
             Just(None),
         ],
         (model, nhwc) in (prop::sample::select(vec![ModelColorFormat::Rgb, ModelColorFormat::Bgr, ModelColorFormat::Gray]), any::<bool>()),
-        (maintain, symmetric, halve) in any::<(bool, bool, bool)>(),
+        (maintain, symmetric) in any::<(bool, bool)>(),
+        (numerator, denominator) in prop::sample::select(vec![(1, 1), (1, 2), (2, 1)]),
         (scale, offset) in (0.001f32..2.0, 0f32..150.0),
         region in prop::option::of((0f32..60.0, 0f32..40.0, 2f32..60.0, 2f32..40.0)),
         seed in any::<u64>(),
@@ -134,7 +135,8 @@ proptest! {
         }).take(((width + 9) * (height + 9) * 4) as usize).collect();
         let picture = picture(format, Size::new(width, height), colorimetry, &data);
         let region = region.map(|(l, t, w, h)| Rect::new(l.min(width as f32 - 1.0), t.min(height as f32 - 1.0), w, h));
-        let (w, h) = network.unwrap_or(if halve { ((width / 2).max(1), (height / 2).max(1)) } else { (width, height) });
+        let times = |length: u32| (length * numerator / denominator).max(1);
+        let (w, h) = network.unwrap_or((times(width), times(height)));
 
         let gray = model == ModelColorFormat::Gray;
         let count = if gray { 1 } else { 3 };
