@@ -42,11 +42,13 @@ demo: build ## Four simulated street cameras through the whole pipeline
 	@exec '$(TARGET)/release/slipstream' demo $(ARGS)
 
 # Clippy first: its findings are the quickest to come. Tests are built in the dev profile, which optimises dependencies
-# fully and our own code a little: one build for unit, end-to-end and documentation tests, and checks of overflow and
-# debug assertions stay on. The release build is not needed here and not made.
+# fully and our own code a little: one build serves unit, end-to-end and documentation tests, and checks of overflow and
+# debug assertions stay on. The release build is not needed here and not made. Tests are named in the build because
+# without them cargo picks fewer features for the dependencies, and would build those twice; the build itself puts the
+# plugin where GStreamer can be pointed to, which "cargo test" does not.
 test: setup-test lint ## Set up, lint and run all the tests
 	@echo '--- building the tests'
-	@$(CARGO) build --workspace --locked
+	@$(CARGO) build --workspace --locked --lib --bins --tests --examples
 	@if command -v cargo-nextest >/dev/null; then \
 	    echo '--- documentation tests'; \
 	    $(CARGO) test --workspace --locked --doc; \
