@@ -49,6 +49,9 @@ fn rects(objects: &[Detection]) -> Vec<[i32; 4]> {
     rects
 }
 
+/// A detector may move to another thread.
+const _: fn(Detector) -> Box<dyn Send> = |detector| Box::new(detector);
+
 #[test]
 fn objects_come_back_where_they_are() {
     let Some(mut detector) = detector(MODEL) else { return };

@@ -42,7 +42,7 @@ fn frames(clip: &Path, folder: &Path) -> Option<PathBuf> {
 }
 
 fn compare(kind: &str, model: &str, config: &str) {
-    let Some(assets) = common::assets() else { return eprintln!("SKIPPED: the assets folder is not there") };
+    let Some(assets) = common::assets() else { return common::skip("the assets folder is not there") };
     let Some(python) = python() else {
         return eprintln!(
             "SKIPPED: no Python with numpy and onnxruntime (SLIPSTREAM_PYTHON, .deps/venv/bin/python)"
@@ -50,7 +50,7 @@ fn compare(kind: &str, model: &str, config: &str) {
     };
     let folder = tempfile::tempdir().unwrap();
     let Some(frames) = frames(&assets.join("videos/crosswalk-848x478.mp4"), folder.path()) else {
-        return eprintln!("SKIPPED: no ffmpeg");
+        return common::skip("no ffmpeg");
     };
     let model = assets.join("models").join(model);
     let config = format!(

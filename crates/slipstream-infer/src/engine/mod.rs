@@ -8,8 +8,10 @@ mod library;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use ort::environment::Environment;
 use ort::memory::Allocator;
 use ort::session::Session;
+use ort::session::builder::SessionBuilder;
 use ort::value::{Outlet, Tensor, TensorElementType};
 
 use crate::config::{ConfigError, Dims, ExecutionProvider, InferConfig, Location, Model, TensorOrder};
@@ -80,7 +82,7 @@ pub enum EngineError {
         /// The model file.
         path: PathBuf,
     },
-    /// The model's outputs change their type or number of images.
+    /// An output does not hold a part for each image of a run.
     #[error("output tensor {name}: {problem}")]
     Output {
         /// The tensor.
@@ -131,18 +133,9 @@ impl Engine {
         std::fs::File::open(path).map_err(|source| config.file_error("onnx-file", path, source))?;
         let environment = library::environment()?;
         let session = |_| -> Result<Session, EngineError> {
-            let mut builder = Session::builder(&environment)?
-                .with_intra_threads(1)
-                .map_err(|error| ort::Error::new(error.message()))?
-                .with_inter_threads(1)
-                .map_err(|error| ort::Error::new(error.message()))?;
-            match config.provider {
-                ExecutionProvider::Cpu => {}
-            }
             // by its path, so that weights in files beside the model are found
-            builder.commit_from_file(path).map_err(|error| EngineError::Load {
-                path: path.to_owned(),
-                message: error.message().to_owned(),
+            builder(&environment, config.provider)?.commit_from_file(path).map_err(|error| {
+                EngineError::Load { path: path.to_owned(), message: error.message().to_owned() }
             })
         };
         let count = workers.unwrap_or_else(default_workers).get();
@@ -230,6 +223,15 @@ impl Worker {
             read(image, &of_image)?;
         }
         Ok(())
+    }
+}
+
+/// A session that keeps to the thread that calls it.
+fn builder(environment: &Environment, provider: ExecutionProvider) -> ort::Result<SessionBuilder> {
+    let builder = Session::builder(environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
+    match provider {
+        // what ONNX Runtime does when nothing is asked for
+        ExecutionProvider::Cpu => Ok(builder),
     }
 }
 
