@@ -44,8 +44,8 @@ fn frames(clip: &Path, folder: &Path) -> Option<PathBuf> {
 fn compare(kind: &str, model: &str, config: &str) {
     let Some(assets) = common::assets() else { return common::skip("the assets folder is not there") };
     let Some(python) = python() else {
-        return eprintln!(
-            "SKIPPED: no Python with numpy and onnxruntime (SLIPSTREAM_PYTHON, .deps/venv/bin/python)"
+        return common::skip(
+            "no Python with numpy and onnxruntime (SLIPSTREAM_PYTHON, .deps/venv/bin/python)",
         );
     };
     let folder = tempfile::tempdir().unwrap();
