@@ -1,0 +1,1 @@
+"""Training code of the detector that ships with Slipstream."""

@@ -1,0 +1,182 @@
+"""AP of our models and of others on sources no model of ours was trained on, speed of each in the same run, and a contact sheet.
+
+Prints the tables and writes them to `--out`. Without the assets folder it says SKIPPED and ends well.
+"""
+
+import argparse
+import configparser
+import json
+import os
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from detector.classes import NAMES, PERSON, TWO_WHEELER
+from detector.detectors import Ours, baselines
+from detector.metrics import average_precision
+
+ROOT = Path(__file__).resolve().parent.parent
+# Validation sets: classes scored. In `traffic-identifier-lc` riders are not boxed as Person: persons on two-wheelers are ignored.
+SETS = {
+    "traffic-identifier-lc": (0, 1, 2),
+    "openimages-person-bicycle": (1, 2),
+    "signs-close-kc": (3,),
+}
+CLIPS = {"km39-morning": "km39-morning-960x540-5fps.mp4", "km39-rain": "km39-rain-960x540-10fps.mp4"}
+CLIP_FRAMES = 100
+TIMED = 20, 5
+SHEET_CLIPS = ("car-detection.mp4", "one-by-one-person-detection.mp4", "km39-morning-960x540-5fps.mp4", "km39-rain-960x540-10fps.mp4")
+COLOURS = ((80, 200, 80), (220, 80, 220), (60, 60, 240), (40, 210, 240))
+
+
+def read_set(folder):
+    """(picture, truth, ignore) of a validation set."""
+    labels = json.loads((folder / "labels.json").read_text())
+    for name, entry in sorted(labels.items()):
+        human = entry.get("human", [])
+        if folder.name == "openimages-person-bicycle" and not human:
+            continue  # only pictures with human boxes are labelled
+        bgr = cv2.imread(str(folder / "images" / name))
+        h, w = bgr.shape[:2]
+        truth = np.array([[c, (x - bw / 2) * w, (y - bh / 2) * h, (x + bw / 2) * w, (y + bh / 2) * h] for c, x, y, bw, bh in human]).reshape(-1, 5)
+        ignore = np.zeros((0, 5))
+        if folder.name == "traffic-identifier-lc":
+            ignore = truth[truth[:, 0] == TWO_WHEELER].copy()
+            ignore[:, 0] = PERSON
+        yield bgr, truth, ignore
+
+
+def read_clip(video, truth_file):
+    rows = {}
+    for line in truth_file.read_text().splitlines():
+        f, _, x, y, w, h, *_ = map(float, line.split(","))
+        rows.setdefault(int(f), []).append([0, x, y, x + w, y + h])
+    capture, frames, index = cv2.VideoCapture(str(video)), [], 0
+    total = max(rows)
+    step = max(total // CLIP_FRAMES, 1)
+    while True:
+        ok, bgr = capture.read()
+        if not ok:
+            break
+        index += 1
+        if index in rows and index % step == 0:
+            frames.append((bgr, np.array(rows[index], float), np.zeros((0, 5))))
+    return frames
+
+
+def ours(folder):
+    """Our models by their configs."""
+    found = {}
+    for ini in sorted(folder.glob("*.ini")):
+        config = configparser.ConfigParser(inline_comment_prefixes=("#", ";;"))
+        config.read(ini)
+        p = config["property"]
+        _, h, w = map(int, p["infer-dims"].split(";"))
+        found[f"{ini.stem} {w}x{h}"] = Ours(ini.parent / p["onnx-file"], (h, w))
+    return found
+
+
+def timed(detectors):
+    """Pictures per second of one core: median CPU time, the detectors taking turns."""
+    inputs = {k: d.blank() for k, d in detectors.items()}
+    times = {k: [] for k in detectors}
+    rounds, runs = TIMED
+    for _ in range(rounds):
+        for k, d in detectors.items():
+            d.run(inputs[k])
+            start = time.process_time()
+            for _ in range(runs):
+                d.run(inputs[k])
+            times[k].append((time.process_time() - start) / runs)
+    return {k: 1 / float(np.median(v)) for k, v in times.items()}
+
+
+def draw(bgr, rows, threshold):
+    for c, s, x1, y1, x2, y2 in rows[rows[:, 1] >= threshold]:
+        p, q = (int(x1), int(y1)), (int(x2), int(y2))
+        cv2.rectangle(bgr, p, q, COLOURS[int(c)], 2)
+        cv2.putText(bgr, f"{NAMES[int(c)]} {s:.2f}", (p[0], max(p[1] - 4, 10)), cv2.FONT_HERSHEY_SIMPLEX, 0.45, COLOURS[int(c)], 1, cv2.LINE_AA)
+    return bgr
+
+
+def contact_sheet(detector, videos, target, clips=SHEET_CLIPS, columns=4, threshold=0.4):
+    tiles = []
+    for clip in clips:
+        video = cv2.VideoCapture(str(videos / clip))
+        count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) or 200
+        for i in range(columns):
+            for _ in range(max(count // (columns + 1), 1)):
+                ok, bgr = video.read()
+                if not ok:
+                    break
+            if ok:
+                tiles.append(cv2.resize(draw(bgr, detector.detect(bgr), threshold), (480, 270), interpolation=cv2.INTER_AREA))
+    rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles) - columns + 1, columns)]
+    if rows:
+        cv2.imwrite(str(target), np.vstack(rows))
+
+
+def table(rows, head):
+    widths = [max(len(str(r[i])) for r in [head, *rows]) for i in range(len(head))]
+    line = lambda r: "| " + " | ".join(str(v).ljust(w) for v, w in zip(r, widths)) + " |"  # noqa: E731
+    return "\n".join([line(head), "|" + "|".join("-" * (w + 2) for w in widths) + "|", *map(line, rows)])
+
+
+def fmt(x):
+    return "–" if np.isnan(x) else f"{x:.3f}"
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--assets", type=Path, default=Path(os.environ.get("SLIPSTREAM_ASSETS", ROOT.parent / "shared" / "assets")))
+    p.add_argument("--images", type=Path, help="folder of the training sets (default: `training` beside the assets folder)")
+    p.add_argument("--models", type=Path, default=ROOT / "models")
+    p.add_argument("--out", type=Path, default=ROOT / "training" / "results")
+    p.add_argument("--onnx", action="append", default=[], help="FILE:HEIGHTxWIDTH, instead of the models folder (repeatable)")
+    p.add_argument("--no-baselines", action="store_true")
+    p.add_argument("--sheet", default="car-detection.mp4,one-by-one-person-detection.mp4", help="clips of the contact sheet")
+    a = p.parse_args()
+    images = a.images or a.assets.parent / "training"
+    if not a.assets.is_dir() or not images.is_dir():
+        print(f"SKIPPED: no assets folder at {a.assets} or no picture sets at {images}; set SLIPSTREAM_ASSETS")
+        return
+    a.out.mkdir(parents=True, exist_ok=True)
+    if a.onnx:
+        detectors = {}
+        for item in a.onnx:
+            path, size = item.rsplit(":", 1)
+            detectors[f"{Path(path).stem} {size}"] = Ours(path, tuple(map(int, size.split("x"))))
+    else:
+        detectors = ours(a.models)
+    if not a.no_baselines:
+        detectors |= baselines(a.assets / "models")
+
+    sources = {n: (list(read_set(images / n)), classes) for n, classes in SETS.items() if (images / n).is_dir()}
+    for n, video in CLIPS.items():
+        sources[n] = (read_clip(a.assets / "videos" / video, a.assets / "videos" / f"{n}.gt.txt"), (0,))
+    speed = timed(detectors)
+    rows, result = [], {}
+    for name, detector in tqdm(detectors.items(), desc="detectors"):
+        for source, (pictures, classes) in sources.items():
+            scored = [(detector.detect(b), t, g, b.shape[1]) for b, t, g in pictures]
+            for c in classes:
+                ap = average_precision(scored, c)
+                sizes = [average_precision(scored, c, size=s).mean() for s in ("small", "medium", "large")]
+                rows.append([source, NAMES[c], name, fmt(ap.mean()), fmt(ap[0]), *map(fmt, sizes)])
+                result.setdefault(name, {})[f"{source}/{NAMES[c]}"] = [float(ap.mean()), float(ap[0])]
+    rows.sort(key=lambda r: (list(sources).index(r[0]), NAMES.index(r[1]), list(detectors).index(r[2])))
+    quality = table(rows, ["source", "class", "detector", "AP", "AP50", "AP small", "AP medium", "AP large"])
+    rates = table([[k, f"{v:.0f}", f"{v / speed.get('YOLOX-nano 416', np.nan):.2f}"] for k, v in speed.items()], ["detector", "pictures/s per core", "x YOLOX-nano fp32"])
+    print(quality, rates, sep="\n\n")
+    if not a.onnx:
+        (a.out / "evaluation.md").write_text(f"{quality}\n\n{rates}\n")
+        (a.out / "evaluation.json").write_text(json.dumps({"ap_and_ap50": result, "pictures_per_second_per_core": speed}, indent=1))
+    best = next(iter(detectors.values()))
+    contact_sheet(best, a.assets / "videos", a.out / "contact-sheet.png", a.sheet.split(","))
+
+
+if __name__ == "__main__":
+    main()
