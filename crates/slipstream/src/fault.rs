@@ -178,7 +178,9 @@ fn from_resource(kind: ResourceError, from_file: bool, debug: &str) -> Option<Fa
     if says("Parse error") || says("does not support SDP") {
         return Some(Fault::NotRtsp);
     }
-    if says("end-of-file") || says("closed the connection") {
+    // A reset connection is a "System error".
+    let is_reset = says("System error") && (says("receive message") || says("send message"));
+    if is_reset || says("end-of-file") || says("closed the connection") {
         return Some(Fault::HungUp);
     }
     if says("SDP contains no streams") {

@@ -332,6 +332,10 @@ impl InputArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Cameras")]
 pub struct SourceArgs {
+    /// What to call the cameras, in their order
+    #[arg(long, value_name = "NAME,…", env = "SLIPSTREAM_NAMES", value_delimiter = ',')]
+    pub names: Vec<String>,
+
     /// Play files over and over
     #[arg(long = "loop")]
     pub repeat: bool,

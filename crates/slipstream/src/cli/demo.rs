@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use slipstream_meta::Size;
+use slipstream_meta::{PictureMut, Size};
 use slipstream_scene::{Scene, SceneConfig, View};
 
 use super::run::serve;
@@ -26,7 +26,7 @@ pub struct DemoArgs {
 
 /// Serves simulated cameras over RTSP on the loopback, and runs the ordinary job over them.
 pub fn run(arguments: &DemoArgs) -> ExitCode {
-    let sources = (0..arguments.cameras).map(|number| CameraSource::Live(camera(number)));
+    let sources = cameras(arguments.cameras).into_iter().map(CameraSource::Live);
     let server = match CameraServer::start(CameraServerSettings::default(), sources) {
         Ok(server) => server,
         Err(err) => {
@@ -36,7 +36,13 @@ pub fn run(arguments: &DemoArgs) -> ExitCode {
     };
     let inputs = (0..server.cameras()).map(|index| server.uri(index).parse()).collect::<Result<Vec<Input>, _>>();
     match inputs {
-        Ok(inputs) => serve(&arguments.job, &inputs),
+        Ok(inputs) => {
+            let mut job = arguments.job.clone();
+            if job.source.names.is_empty() {
+                job.source.names = (0..arguments.cameras).map(name).collect();
+            }
+            serve(&job, &inputs)
+        }
         Err(err) => {
             eprintln!("error: simulated cameras: {err}");
             ExitCode::FAILURE
@@ -44,15 +50,28 @@ pub fn run(arguments: &DemoArgs) -> ExitCode {
     }
 }
 
-/// The `number`th camera: each view once, then the same views elsewhere.
-fn camera(number: u32) -> LiveSource {
+/// What to call the `number`th camera: after its view, counted where a view comes again.
+fn name(number: u32) -> String {
     let views = View::ALL.len() as u32;
-    let view = View::ALL[(number % views) as usize];
-    let config = SceneConfig { seed: u64::from(number / views), ..SceneConfig::new(view, CAMERA_SIZE) };
-    // Built when the first frame is asked for, all cameras side by side.
-    let mut scene = None;
-    let painter = Box::new(move |_, picture: &mut slipstream_meta::PictureMut<'_>| {
-        scene.get_or_insert_with(|| Scene::new(config)).render(picture);
-    });
-    LiveSource::new(CAMERA_SIZE, config.frame_rate, painter)
+    let name = View::ALL[(number % views) as usize].name();
+    let (first, rest) = name.split_at(1);
+    let round = number / views + 1;
+    let count = if round > 1 { format!(" {round}") } else { String::new() };
+    first.to_uppercase() + rest + &count
+}
+
+/// The cameras: each view once, then the same views elsewhere. Their worlds are built side by side.
+fn cameras(count: u32) -> Vec<LiveSource> {
+    let build = |number: u32| {
+        let views = View::ALL.len() as u32;
+        let view = View::ALL[(number % views) as usize];
+        let config = SceneConfig { seed: u64::from(number / views), ..SceneConfig::new(view, CAMERA_SIZE) };
+        let mut scene = Scene::new(config);
+        let painter = Box::new(move |_, picture: &mut PictureMut<'_>| scene.render(picture));
+        LiveSource::new(CAMERA_SIZE, config.frame_rate, painter)
+    };
+    std::thread::scope(|scope| {
+        let builders: Vec<_> = (0..count).map(|number| scope.spawn(move || build(number))).collect();
+        builders.into_iter().filter_map(|builder| builder.join().ok()).collect()
+    })
 }

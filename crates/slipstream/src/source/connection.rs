@@ -122,7 +122,8 @@ fn watch(src: &gst::GhostPad, shared: &Arc<Shared>, passes_end: bool) {
         if let Some(shared) = events.upgrade() {
             shared.tell(Event::Ended);
         }
-        if passes_end { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Drop }
+        // Not `Drop`: GStreamer 1.22 would free the event a second time.
+        if passes_end { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Handled }
     });
 }
 

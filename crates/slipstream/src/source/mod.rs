@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 
 use self::backoff::Backoff;
 use self::connection::{Connection, Plan};
-use crate::fault::Fault;
+use crate::fault::{self, Fault};
 use crate::settings::{SourceArgs, Transport};
 use crate::uri::{Input, redact};
 
@@ -29,6 +29,8 @@ const BIN_PREFIX: &str = "camera-";
 const LOOK: Duration = Duration::from_millis(250);
 /// Connecting takes a camera this much longer than the next frame may.
 const CONNECT_GRACE: Duration = Duration::from_secs(5);
+/// How long to look for the reason of a failed connection.
+const EXPLAIN_PATIENCE: Duration = Duration::from_secs(2);
 /// A connection that held this long was a good one: the next wait is short again.
 const STABLE: Duration = Duration::from_secs(10);
 /// Things that can have happened at a camera before its supervisor looks; more are of no interest.
@@ -150,7 +152,8 @@ impl Camera {
         settings: SourceArgs,
         decoder_threads: u32,
     ) -> Result<Self, CameraError> {
-        let name: Arc<str> = input.name(index + 1).into();
+        let named = settings.names.get(index).map(|name| name.trim()).filter(|name| !name.is_empty());
+        let name: Arc<str> = named.map_or_else(|| input.name(index + 1), str::to_owned).into();
         let mux_pad = mux.request_pad_simple(&format!("sink_{index}")).ok_or(CameraError::Pad)?;
         mux_pad.set_property("source-name", &*name);
         let (sender, events) = sync_channel(EVENT_BACKLOG);
@@ -352,6 +355,10 @@ impl Supervisor {
                 Ok(Event::Ended) => return End::Ended,
                 Ok(Event::NoVideo) => return End::Lost("the stream holds no video".into()),
                 Ok(Event::Fault(fault)) => {
+                    let fault = match &self.input {
+                        Input::Rtsp(uri) | Input::Http(uri) => fault::explain(fault, uri, EXPLAIN_PATIENCE),
+                        Input::File(_) | Input::Device(_) => fault,
+                    };
                     if fault.is_transport_refused() && self.settings.transport == Transport::Auto {
                         self.over_udp = !self.over_udp;
                     }
