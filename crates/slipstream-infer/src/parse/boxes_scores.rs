@@ -2,7 +2,7 @@
 
 use slipstream_meta::{Rect, Size};
 
-use super::{OutputTensor, ParseContext, ParseError, Parser, TensorInfo, tensor};
+use super::{OutputTensor, ParseContext, ParseError, Parser, TensorInfo, reaches, tensor};
 use crate::cluster::Detection;
 
 /// Numbers of a box: left, top, right, bottom.
@@ -44,28 +44,45 @@ impl Parser for BoxesScores {
     ) -> Result<usize, ParseError> {
         let (boxes, scores) = (tensor(outputs, &self.boxes)?, tensor(outputs, &self.scores)?);
         let &[count, CORNERS] = boxes.dims else { return Err(boxes.wrong("expected [N, 4]")) };
-        // [N, C] is the rule; [C, N] only where it cannot be [N, C]
-        let (class_step, box_step, classes) = match *scores.dims {
-            [rows, classes] if rows == count => (1, classes, classes),
-            [classes, columns] if columns == count => (count, 1, classes),
-            _ => return Err(scores.wrong(format!("expected [{count}, C] or [C, {count}]"))),
-        };
-        let thresholds = &context.thresholds[..classes.min(context.thresholds.len())];
         let mut skipped = 0;
-        for (i, corners) in boxes.data.chunks_exact(CORNERS).enumerate() {
-            let row = scores.data.get(i * box_step..).unwrap_or_default().iter().step_by(class_step.max(1));
-            for ((class_id, &confidence), &threshold) in (0..).zip(row).zip(thresholds) {
-                // written so that a confidence that is not a number is looked at
-                if confidence < threshold {
-                    continue;
-                }
-                let &[x1, y1, x2, y2] = corners else { continue };
-                if !confidence.is_finite() || corners.iter().any(|corner| !corner.is_finite()) {
-                    skipped += 1;
-                } else if let Some(rect) = context.clip(&Rect::from_corners(x1, y1, x2, y2)) {
-                    found.push(Detection { class_id, confidence, rect });
+        let mut take = |i: usize, class_id: u32, confidence: f32| {
+            let corners = boxes.data.get(i * CORNERS..(i + 1) * CORNERS).unwrap_or_default();
+            let &[x1, y1, x2, y2] = corners else { return };
+            if !confidence.is_finite() || corners.iter().any(|corner| !corner.is_finite()) {
+                skipped += 1;
+            } else if let Some(rect) = context.clip(&Rect::from_corners(x1, y1, x2, y2)) {
+                found.push(Detection { class_id, confidence, rect });
+            }
+        };
+        match *scores.dims {
+            // [N, C] is the rule; most boxes are of no class, which one glance at the row tells
+            [rows, classes] if rows == count => {
+                let least = context.thresholds.iter().copied().fold(f32::INFINITY, f32::min);
+                let wanted = classes.min(context.thresholds.len());
+                for (i, row) in scores.data.chunks_exact(classes.max(1)).enumerate() {
+                    let row = &row[..wanted];
+                    if !row.iter().fold(false, |any, &confidence| any | reaches(confidence, least)) {
+                        continue;
+                    }
+                    for ((class_id, &confidence), &threshold) in (0..).zip(row).zip(context.thresholds) {
+                        if reaches(confidence, threshold) {
+                            take(i, class_id, confidence);
+                        }
+                    }
                 }
             }
+            // [C, N] only where it cannot be [N, C]
+            [_, columns] if columns == count => {
+                let classes = scores.data.chunks_exact(columns.max(1));
+                for ((class_id, row), &threshold) in (0..).zip(classes).zip(context.thresholds) {
+                    for (i, &confidence) in row.iter().enumerate() {
+                        if reaches(confidence, threshold) {
+                            take(i, class_id, confidence);
+                        }
+                    }
+                }
+            }
+            _ => return Err(scores.wrong(format!("expected [{count}, C] or [C, {count}]"))),
         }
         Ok(skipped)
     }

@@ -2,7 +2,7 @@
 
 use slipstream_meta::{Rect, Size};
 
-use super::{OutputTensor, ParseContext, ParseError, Parser, TensorInfo, tensor};
+use super::{OutputTensor, ParseContext, ParseError, Parser, TensorInfo, reaches, tensor};
 use crate::cluster::Detection;
 
 /// The network gives distances from a cell's centre to the edges in units of this many pixels.
@@ -54,8 +54,7 @@ impl Parser for DetectNet {
         let planes = coverage.data.chunks_exact(cells).zip(bbox.data.chunks_exact(4 * cells));
         for ((class_id, &threshold), (confidences, corners)) in (0..).zip(context.thresholds).zip(planes) {
             for (cell, &confidence) in confidences.iter().enumerate() {
-                // written so that a confidence that is not a number is looked at
-                if confidence < threshold {
+                if !reaches(confidence, threshold) {
                     continue;
                 }
                 let corner =

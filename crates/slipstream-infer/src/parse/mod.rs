@@ -229,6 +229,11 @@ fn tensor<'a, 'b>(outputs: &'a [OutputTensor<'b>], name: &str) -> Result<&'a Out
     found.ok_or_else(|| ParseError::Missing { name: name.to_owned() })
 }
 
+/// Whether a box is to be looked at: what is not a number is, to be counted.
+fn reaches(confidence: f32, threshold: f32) -> bool {
+    confidence >= threshold || confidence.is_nan()
+}
+
 impl ParseContext<'_> {
     /// The part of a box that lies on the picture, as far as there is any.
     fn clip(&self, rect: &Rect) -> Option<Rect> {

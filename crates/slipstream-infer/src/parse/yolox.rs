@@ -6,7 +6,7 @@
 
 use slipstream_meta::{Rect, Size};
 
-use super::{OutputTensor, ParseContext, ParseError, Parser, TensorInfo, tensor};
+use super::{OutputTensor, ParseContext, ParseError, Parser, TensorInfo, reaches, tensor};
 use crate::cluster::Detection;
 
 /// Pixels of a cell, grid by grid.
@@ -62,8 +62,8 @@ impl Parser for Yolox {
             for (cell, row) in rows.by_ref().take(columns * lines).enumerate() {
                 let (&[x, y, w, h, objectness], classes) =
                     row.split_first_chunk::<HEAD>().unwrap_or((&[0.0; HEAD], &[]));
-                // no class probability exceeds 1; written so that what is not a number is looked at
-                if objectness < least {
+                // no class probability exceeds 1
+                if !reaches(objectness, least) {
                     continue;
                 }
                 // a cell is of its most probable class, as in the authors' own post-processing
@@ -72,7 +72,7 @@ impl Parser for Yolox {
                 let Some((class_id, &probability)) = best else { continue };
                 let confidence = objectness * probability;
                 let threshold = context.thresholds.get(class_id as usize).copied().unwrap_or(f32::INFINITY);
-                if confidence < threshold {
+                if !reaches(confidence, threshold) {
                     continue;
                 }
                 let center_x = (x + (cell % columns) as f32) * stride;

@@ -73,6 +73,7 @@ pub enum PreprocessError {
 /// The part of a picture that is asked for is cut out at even pixels, scaled bilinearly to the network's size (with the
 /// aspect ratio kept if the config says so; the rest is black), converted to RGB, BGR or luma in 0…255 as the picture's
 /// colorimetry tells, and normalised: `net-scale-factor · (x − mean)`. Values are not rounded to whole numbers on the way.
+/// Gray pictures too are taken to be of the range that their colorimetry names.
 #[derive(Debug, Clone)]
 pub struct Preprocess {
     size: Size,
