@@ -97,7 +97,9 @@ pub fn examine(input: &Input, transport: Transport, patience: Duration) -> Resul
 
 /// A GStreamer element.
 pub(crate) fn element(name: &str) -> Result<gst::Element, Fault> {
-    gst::ElementFactory::make(name).build().map_err(|_| Fault::Other(format!("GStreamer element {name} is missing")))
+    gst::ElementFactory::make(name)
+        .build()
+        .map_err(|_| Fault::Other(format!("GStreamer element {name} is missing")))
 }
 
 fn log_in(source: &gst::Element, credentials: Option<&Credentials>) {
@@ -140,7 +142,8 @@ fn examine_rtsp(uri: &NetworkUri, over_tcp: bool, deadline: Instant) -> Result<F
         let offer = offer.clone();
         move |arguments| {
             let caps = arguments.get(2).and_then(|value| value.get::<gst::Caps>().ok());
-            let media = caps.as_ref().and_then(|caps| caps.structure(0)).and_then(|s| s.get::<&str>("media").ok());
+            let media =
+                caps.as_ref().and_then(|caps| caps.structure(0)).and_then(|s| s.get::<&str>("media").ok());
             let first_video = media == Some("video") && !offer.has_video.swap(true, Ordering::Relaxed);
             if !first_video {
                 offer.has_other.store(true, Ordering::Relaxed);
@@ -228,7 +231,9 @@ fn decode(pipeline: &gst::Pipeline, pad: &gst::Pad, seen: &Arc<Mutex<Seen>>) {
     sink.set_property("sync", false);
     // Sinks that wait for each other would wait for ever where one stream is never decoded.
     sink.set_property("async", false);
-    let (Some(queue_pad), Some(sink_pad)) = (queue.static_pad("sink"), sink.static_pad("sink")) else { return };
+    let (Some(queue_pad), Some(sink_pad)) = (queue.static_pad("sink"), sink.static_pad("sink")) else {
+        return;
+    };
     let mut chain = vec![queue.clone()];
     if is_first {
         // The parser learns more as it reads on.
@@ -289,7 +294,8 @@ fn observe(
     let bus = pipeline.bus().ok_or_else(|| Fault::Other("the pipeline has no bus".into()))?;
     // If it fails, the bus says why.
     let _ = pipeline.set_state(gst::State::Playing);
-    let no_video = || offer.is_some_and(|o| o.has_other.load(Ordering::Relaxed) && !o.has_video.load(Ordering::Relaxed));
+    let no_video =
+        || offer.is_some_and(|o| o.has_other.load(Ordering::Relaxed) && !o.has_video.load(Ordering::Relaxed));
     let is_enough = |seen: &Seen| match seen.first_frame {
         Some(_) if !is_live => seen.times.len() >= MEASURED_FRAMES,
         Some(first) => first.elapsed() >= MEASURED_TIME,
@@ -364,7 +370,8 @@ fn frame_rate(times: &[gst::ClockTime], stated: Option<gst::Fraction>) -> Option
     let (count, start) = (settled.clone().count(), *settled.min()?);
     let span = (last - start).seconds_f64();
     let measured = (span > 0.0).then(|| (count.saturating_sub(1)) as f64 / span);
-    let stated = stated.filter(|rate| rate.numer() > 0).map(|rate| f64::from(rate.numer()) / f64::from(rate.denom()));
+    let stated =
+        stated.filter(|rate| rate.numer() > 0).map(|rate| f64::from(rate.numer()) / f64::from(rate.denom()));
     let rate = match (stated, measured) {
         (Some(stated), Some(measured)) if (measured / stated - 1.0).abs() < RATE_TOLERANCE => stated,
         (_, measured) => measured?,

@@ -160,7 +160,8 @@ fn from_status(code: u32, debug: &str) -> Fault {
         status::UNSUPPORTED_TRANSPORT => Fault::TransportRefused,
         code => {
             // `rtspsrc` writes "REASON (CODE)" on the last line.
-            let reason = debug.lines().last().and_then(|line| line.rsplit_once(" (")).map_or("", |(text, _)| text);
+            let reason =
+                debug.lines().last().and_then(|line| line.rsplit_once(" (")).map_or("", |(text, _)| text);
             Fault::Status { code, reason: redact(reason) }
         }
     }

@@ -11,6 +11,7 @@ use gst::prelude::*;
 use gst_app::AppSrc;
 use gst_rtsp_server::gst_rtsp::{RTSPLowerTrans, RTSPStatusCode};
 use gst_rtsp_server::prelude::*;
+use gst_rtsp_server::subclass::prelude::*;
 use gst_rtsp_server::{RTSPClient, RTSPMedia, RTSPMediaFactory, RTSPServer, RTSPSessionPool};
 use parking_lot::Mutex;
 
@@ -340,6 +341,8 @@ fn key(client: &RTSPClient) -> usize {
 
 fn factory(codec: Codec, shared: &Arc<Shared>) -> OneMediaFactory {
     let factory: OneMediaFactory = glib::Object::new();
+    // Set this once only, as the factory is new.
+    let _ = factory.imp().shared.set(Arc::downgrade(shared));
     // Parameter sets are in the stream: the encoder's parser repeats them before every key frame.
     factory.set_launch(&format!(
         "( appsrc name=feed is-live=true format=time block=false max-bytes=0 max-buffers=0 ! {} name=pay0 pt=96 config-interval=0 )",
@@ -440,19 +443,12 @@ fn connected(shared: &Arc<Shared>, client: &RTSPClient) {
     });
     client.connect_new_session(move |client, _| new_session(client));
 
-    // Answering a request begins with waiting for the picture, and the server must not wait.
-    let gate = {
-        let weak = Arc::downgrade(shared);
-        move || match weak.upgrade() {
-            Some(shared) if shared.has_picture() => RTSPStatusCode::Ok,
-            _ => RTSPStatusCode::ServiceUnavailable,
-        }
-    };
-    client.connect_pre_describe_request({
-        let gate = gate.clone();
-        move |_, _| gate()
+    // Says why there are no media; the library alone would call it a bad request.
+    let weak = Arc::downgrade(shared);
+    client.connect_pre_describe_request(move |_, _| match weak.upgrade() {
+        Some(shared) if shared.has_picture() => RTSPStatusCode::Ok,
+        _ => RTSPStatusCode::ServiceUnavailable,
     });
-    client.connect_pre_setup_request(move |_, _| gate());
 
     if let Some(surplus) = shared.surplus() {
         tracing::warn!(
@@ -481,13 +477,17 @@ glib::wrapper! {
 }
 
 mod imp {
+    use std::sync::{OnceLock, Weak};
+
     use gst_rtsp_server::gst_rtsp::RTSPUrl;
     use gst_rtsp_server::subclass::prelude::*;
 
     use super::*;
 
     #[derive(Default)]
-    pub(super) struct OneMediaFactory;
+    pub(super) struct OneMediaFactory {
+        pub(super) shared: OnceLock<Weak<Shared>>,
+    }
 
     #[glib::object_subclass]
     impl ObjectSubclass for OneMediaFactory {
@@ -501,6 +501,13 @@ mod imp {
     impl RTSPMediaFactoryImpl for OneMediaFactory {
         fn gen_key(&self, _url: &RTSPUrl) -> Option<glib::GString> {
             Some("output".into())
+        }
+
+        /// New media wait for their first picture, for up to 20 seconds, and the server with them. So there are none
+        /// while there is no picture. SETUP without DESCRIBE comes here before anybody asks the gate of `connected`.
+        fn construct(&self, url: &RTSPUrl) -> Option<RTSPMedia> {
+            let shared = self.shared.get().and_then(Weak::upgrade)?;
+            if shared.has_picture() { self.parent_construct(url) } else { None }
         }
     }
 }

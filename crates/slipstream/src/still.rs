@@ -47,7 +47,11 @@ pub fn take(
     picture
 }
 
-fn link_when_added(from: &gst::Element, to: &gst::Element, prepare: impl Fn(&gst::Pad) + Send + Sync + 'static) {
+fn link_when_added(
+    from: &gst::Element,
+    to: &gst::Element,
+    prepare: impl Fn(&gst::Pad) + Send + Sync + 'static,
+) {
     let to = to.downgrade();
     from.connect_pad_added(move |_, pad| {
         let sink = to.upgrade().and_then(|to| to.static_pad("sink"));
@@ -70,7 +74,11 @@ fn begin_at_key_frame(pad: &gst::Pad) {
     });
 }
 
-fn wait(pipeline: &gst::Pipeline, sink: &gst_app::AppSink, deadline: Instant) -> Result<image::RgbImage, Fault> {
+fn wait(
+    pipeline: &gst::Pipeline,
+    sink: &gst_app::AppSink,
+    deadline: Instant,
+) -> Result<image::RgbImage, Fault> {
     let bus = pipeline.bus().ok_or_else(|| Fault::Other("the pipeline has no bus".into()))?;
     // If it fails, the bus says why.
     let _ = pipeline.set_state(gst::State::Playing);

@@ -25,7 +25,8 @@ fn slipstream(arguments: &[&str]) -> Command {
 
 /// Everything that was printed, after a look for secrets.
 fn printed(output: &Output) -> String {
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     for secret in ["visitor", "op€n", "Sesame", "hush"] {
         assert!(!text.contains(secret), "{text}");
     }
@@ -218,7 +219,9 @@ fn snapshots_show_the_output() {
     let (code, text) = take(&["--port", &port, "--path", "/other"]);
     assert_eq!((code, text.contains("404")), (Some(1), true), "{text}");
     drop(studio);
-    wait_until("the port to be closed", || std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_err());
+    wait_until("the port to be closed", || {
+        std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_err()
+    });
     let (code, text) = take(&["--port", &port]);
     assert_eq!((code, text.contains("is slipstream running there?")), (Some(1), true), "{text}");
     let (code, text) = take(&["--url", "/etc/hosts"]);

@@ -24,7 +24,8 @@ fn with_variables(variables: &[(&str, &str)], arguments: &[&str]) -> (Option<i32
         command.env_remove(variable);
     }
     let output = command.args(arguments).envs(variables.iter().copied()).output().unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     (output.status.code(), text)
 }
 
@@ -42,11 +43,43 @@ fn the_articles_defaults() {
 #[test]
 fn every_setting_is_a_flag() {
     let settings = parse(&[
-        "--codec", "h265", "--bitrate", "2500k", "--port", "9000", "--path", "/house/door", "--ip-address", "box.lan",
-        "--show-frames", "no", "--output-width", "1920", "--output-height", "1080", "--arch", "arm64",
-        "--output-user", "me", "--output-password", "x", "--interval", "3", "--loop", "--frame-timeout", "2.5",
-        "--rows", "2", "--columns", "3", "--encoder", "openh264enc", "--bind", "::1",
-        "--inputs", "rtsp://a/1,/v/b.mp4",
+        "--codec",
+        "h265",
+        "--bitrate",
+        "2500k",
+        "--port",
+        "9000",
+        "--path",
+        "/house/door",
+        "--ip-address",
+        "box.lan",
+        "--show-frames",
+        "no",
+        "--output-width",
+        "1920",
+        "--output-height",
+        "1080",
+        "--arch",
+        "arm64",
+        "--output-user",
+        "me",
+        "--output-password",
+        "x",
+        "--interval",
+        "3",
+        "--loop",
+        "--frame-timeout",
+        "2.5",
+        "--rows",
+        "2",
+        "--columns",
+        "3",
+        "--encoder",
+        "openh264enc",
+        "--bind",
+        "::1",
+        "--inputs",
+        "rtsp://a/1,/v/b.mp4",
     ])
     .unwrap();
     let job = &settings.job;
@@ -94,7 +127,8 @@ fn variables_count_unless_empty_and_flags_win() {
     let (code, text) = with_variables(&[("RTSPOUTPUTPATH", "ds")], &["snapshot", file]);
     assert_eq!((code, text.contains("it begins with a slash")), (Some(2), true), "{text}");
     // Port 1 is closed everywhere.
-    let (code, text) = with_variables(&[("RTSPOUTPUTPATH", ""), ("RTSPOUTPUTPORTNUM", "1")], &["snapshot", file]);
+    let (code, text) =
+        with_variables(&[("RTSPOUTPUTPATH", ""), ("RTSPOUTPUTPORTNUM", "1")], &["snapshot", file]);
     assert_eq!((code, text.contains("rtsp://127.0.0.1:1/ds: connection refused")), (Some(1), true), "{text}");
     let (code, text) = with_variables(&[("RTSPOUTPUTPORTNUM", "2")], &["snapshot", file, "--port", "1"]);
     assert_eq!((code, text.contains("rtsp://127.0.0.1:1/ds: connection refused")), (Some(1), true), "{text}");
@@ -109,7 +143,9 @@ fn variables_count_unless_empty_and_flags_win() {
 
 #[test]
 fn complaints_and_help_show_no_password() {
-    for arguments in [&["check", "ftp://visitor:hush@host/x"][..], &["check", "rtsp://visitor:hush@host:99999/x"]] {
+    for arguments in
+        [&["check", "ftp://visitor:hush@host/x"][..], &["check", "rtsp://visitor:hush@host:99999/x"]]
+    {
         let (code, text) = with_variables(&[], arguments);
         assert_eq!(code, Some(2), "{text}");
         assert!(!text.contains("hush") && !text.contains("visitor"), "{text}");

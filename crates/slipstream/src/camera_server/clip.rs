@@ -182,7 +182,9 @@ fn read(pipeline: &gst::Pipeline, sink: &gst_app::AppSink, path: &Path) -> Resul
         match bus.pop_filtered(&[gst::MessageType::Eos, gst::MessageType::Error]).as_ref().map(|m| m.view()) {
             Some(gst::MessageView::Error(error)) => {
                 return Err(match fault::classify(error) {
-                    Fault::UnsupportedCodec(_) | Fault::NoVideo => ClipError::NoVideo { path: path.to_owned() },
+                    Fault::UnsupportedCodec(_) | Fault::NoVideo => {
+                        ClipError::NoVideo { path: path.to_owned() }
+                    }
                     fault => failed(&fault.to_string()),
                 });
             }

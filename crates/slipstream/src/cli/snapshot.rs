@@ -91,7 +91,9 @@ fn take(arguments: &SnapshotArgs) -> Result<slipstream_meta::Size, SnapshotError
     let own = address.credentials();
     let credentials = uri.credentials().or(own.as_ref());
     let picture = still::take(uri, credentials, arguments.timeout).map_err(|fault| match fault {
-        Fault::Refused(_) | Fault::NotFound => SnapshotError::NotRunning { stream: Box::new(stream.clone()), fault },
+        Fault::Refused(_) | Fault::NotFound => {
+            SnapshotError::NotRunning { stream: Box::new(stream.clone()), fault }
+        }
         fault => SnapshotError::Stream { stream: Box::new(stream.clone()), fault },
     })?;
     write(&picture, &arguments.file.path, arguments.file.format)?;
