@@ -1,8 +1,10 @@
 //! Many cameras in, one annotated stream out.
 
 pub mod address;
+pub mod bench;
 pub mod camera_server;
 pub mod cli;
+pub mod detect;
 pub mod encoder;
 pub mod examine;
 pub mod fault;
@@ -14,6 +16,7 @@ pub mod tally;
 mod rtsp_login;
 mod rtsp_thread;
 pub mod settings;
+pub mod simulation;
 pub mod source;
 pub mod still;
 pub mod uri;

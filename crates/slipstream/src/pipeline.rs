@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! camera ─┐
-//! camera ─┼─ slipmux ─ slipinfer ─ sliptiler ─ queue ─ sliposd ─ encoder ─ appsink ─ RTSP server
+//! camera ─┼─ slipmux ─ slipinfer ─ queue ─ sliptiler ─ sliposd ─ queue ─ encoder ─ appsink ─ RTSP server
 //! camera ─┘
 //! ```
 
@@ -24,8 +24,8 @@ use crate::uri::{Input, redact};
 /// Share of the time between pictures that inference may take where the interval is left to the machine: the rest is for
 /// decoding and encoding, which must not starve.
 const AUTO_BUDGET: f64 = 0.7;
-/// Pictures between tiler and encoder: enough for both to work at the same time.
-const PICTURE_QUEUE: u32 = 2;
+/// Batches between detector and tiler, and pictures between drawing and encoder: enough for all to work at the same time.
+const QUEUE: u32 = 2;
 /// Picture rate that encoders are set up for where the cameras decide.
 const NOMINAL_RATE: u32 = 25;
 
@@ -77,12 +77,34 @@ fn make(factory: &str) -> Result<gst::Element, glib::BoolError> {
     gst::ElementFactory::make(factory).name(factory).build()
 }
 
+/// A short queue, where one thread hands over to the next.
+fn queue(name: &str) -> Result<gst::Element, glib::BoolError> {
+    gst::ElementFactory::make("queue")
+        .name(name)
+        .property("max-size-buffers", QUEUE)
+        .property("max-size-bytes", 0u32)
+        .property("max-size-time", 0u64)
+        .build()
+}
+
 impl Job {
     /// Opens the port, sets up the elements, and starts to connect to `inputs`.
     ///
     /// # Errors
     /// If the port is in use, or the detector or the encoder cannot be used. Cameras are no reason.
     pub fn start(settings: &JobSettings, inputs: &[Input]) -> Result<Self, JobError> {
+        Self::start_watched(settings, inputs, |_| {})
+    }
+
+    /// The same; `watch` may look at the elements before anything flows.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_watched(
+        settings: &JobSettings,
+        inputs: &[Input],
+        watch: impl FnOnce(&gst::Pipeline),
+    ) -> Result<Self, JobError> {
         let config = detector_config(settings.detector.model.as_deref())?;
         let encoder = encoder_bin(&EncoderSettings {
             codec: settings.encoder.codec,
@@ -106,7 +128,8 @@ impl Job {
         mux.set_property("live", true);
         let detector = make("slipinfer")?;
         let tiler = make("sliptiler")?;
-        let picture_queue = make("queue")?;
+        let batch_queue = queue("batches")?;
+        let picture_queue = queue("pictures")?;
         let osd = make("sliposd")?;
         let sink = gst_app::AppSink::builder().name("output").sync(false).async_(false).build();
 
@@ -124,9 +147,6 @@ impl Job {
         tiler.set_property("rows", settings.picture.rows.unwrap_or(0));
         tiler.set_property("columns", settings.picture.columns.unwrap_or(0));
         tiler.set_property("keep-aspect-ratio", settings.picture.keep_aspect_ratio);
-        picture_queue.set_property("max-size-buffers", PICTURE_QUEUE);
-        picture_queue.set_property("max-size-bytes", 0u32);
-        picture_queue.set_property("max-size-time", 0u64);
         let any_live = inputs.iter().any(Input::is_live);
         if any_live {
             // Old pictures make way; without a live camera nothing is lost and the files wait.
@@ -134,7 +154,16 @@ impl Job {
         }
 
         let tally = Arc::new(Tally::new(inputs.len()));
-        let elements = [&mux, &detector, &tiler, &picture_queue, &osd, encoder.bin().upcast_ref(), sink.upcast_ref()];
+        let elements = [
+            &mux,
+            &detector,
+            &batch_queue,
+            &tiler,
+            &osd,
+            &picture_queue,
+            encoder.bin().upcast_ref(),
+            sink.upcast_ref(),
+        ];
         pipeline.add_many(elements)?;
         gst::Element::link_many(elements)?;
         count_batches(&tiler, &tally);
@@ -152,6 +181,7 @@ impl Job {
                 .build(),
         );
 
+        watch(&pipeline);
         if pipeline.set_state(gst::State::Playing).is_err() {
             let error = first_error(&pipeline);
             let _ = pipeline.set_state(gst::State::Null);

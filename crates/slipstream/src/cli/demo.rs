@@ -2,16 +2,16 @@
 
 use std::process::ExitCode;
 
-use slipstream_meta::{PictureMut, Size};
-use slipstream_scene::{Scene, SceneConfig, View};
+use slipstream_meta::Size;
 
 use super::run::serve;
-use crate::camera_server::{CameraServer, CameraServerSettings, CameraSource, LiveSource};
+use crate::camera_server::{CameraServer, CameraServerSettings, CameraSource};
 use crate::settings::JobSettings;
+use crate::simulation;
 use crate::uri::Input;
 
 /// Size of the simulated cameras' pictures: that of the second stream of most cameras.
-const CAMERA_SIZE: Size = Size::new(640, 360);
+pub(crate) const CAMERA_SIZE: Size = Size::new(640, 360);
 
 /// What the demo can be told.
 #[derive(Debug, Clone, clap::Args)]
@@ -26,8 +26,9 @@ pub struct DemoArgs {
 
 /// Serves simulated cameras over RTSP on the loopback, and runs the ordinary job over them.
 pub fn run(arguments: &DemoArgs) -> ExitCode {
-    let sources = cameras(arguments.cameras).into_iter().map(CameraSource::Live);
-    let server = match CameraServer::start(CameraServerSettings::default(), sources) {
+    let cameras = simulation::live_cameras(arguments.cameras, CAMERA_SIZE);
+    let server = CameraServer::start(CameraServerSettings::default(), cameras.into_iter().map(CameraSource::Live));
+    let server = match server {
         Ok(server) => server,
         Err(err) => {
             eprintln!("error: simulated cameras: {err}");
@@ -39,7 +40,7 @@ pub fn run(arguments: &DemoArgs) -> ExitCode {
         Ok(inputs) => {
             let mut job = arguments.job.clone();
             if job.source.names.is_empty() {
-                job.source.names = (0..arguments.cameras).map(name).collect();
+                job.source.names = (0..arguments.cameras).map(simulation::name).collect();
             }
             serve(&job, &inputs)
         }
@@ -48,30 +49,4 @@ pub fn run(arguments: &DemoArgs) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// What to call the `number`th camera: after its view, counted where a view comes again.
-fn name(number: u32) -> String {
-    let views = View::ALL.len() as u32;
-    let name = View::ALL[(number % views) as usize].name();
-    let (first, rest) = name.split_at(1);
-    let round = number / views + 1;
-    let count = if round > 1 { format!(" {round}") } else { String::new() };
-    first.to_uppercase() + rest + &count
-}
-
-/// The cameras: each view once, then the same views elsewhere. Their worlds are built side by side.
-fn cameras(count: u32) -> Vec<LiveSource> {
-    let build = |number: u32| {
-        let views = View::ALL.len() as u32;
-        let view = View::ALL[(number % views) as usize];
-        let config = SceneConfig { seed: u64::from(number / views), ..SceneConfig::new(view, CAMERA_SIZE) };
-        let mut scene = Scene::new(config);
-        let painter = Box::new(move |_, picture: &mut PictureMut<'_>| scene.render(picture));
-        LiveSource::new(CAMERA_SIZE, config.frame_rate, painter)
-    };
-    std::thread::scope(|scope| {
-        let builders: Vec<_> = (0..count).map(|number| scope.spawn(move || build(number))).collect();
-        builders.into_iter().filter_map(|builder| builder.join().ok()).collect()
-    })
 }

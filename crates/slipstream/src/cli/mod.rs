@@ -1,9 +1,12 @@
 //! The command line.
 
+pub mod bench;
 pub mod check;
 pub mod demo;
+pub mod detect;
 mod logging;
 pub mod run;
+pub mod simulate;
 pub mod snapshot;
 
 use std::ffi::OsString;
@@ -52,8 +55,14 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Connect to each camera and say what it delivers, or what is wrong
     Check(check::CheckArgs),
+    /// Find objects in pictures and videos: one JSON line per frame
+    Detect(detect::DetectArgs),
     /// Save one picture of the running output
     Snapshot(snapshot::SnapshotArgs),
+    /// Serve simulated cameras over RTSP
+    Simulate(simulate::SimulateArgs),
+    /// Measure the job against decoding, inference and encoding alone
+    Bench(bench::BenchArgs),
 }
 
 impl Command {
@@ -62,7 +71,10 @@ impl Command {
             Self::Run(arguments) => run::run(arguments),
             Self::Demo(arguments) => demo::run(arguments),
             Self::Check(arguments) => check::run(arguments),
+            Self::Detect(arguments) => detect::run(arguments),
             Self::Snapshot(arguments) => snapshot::run(arguments),
+            Self::Simulate(arguments) => simulate::run(arguments),
+            Self::Bench(arguments) => bench::run(arguments),
         }
     }
 }

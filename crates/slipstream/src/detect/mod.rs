@@ -1,0 +1,259 @@
+//! Detection on files: pictures and videos, as fast as the machine can.
+//!
+//! ```text
+//! reader ─┐
+//! reader ─┼─ frames, in the order of the files ─ detector, a batch at a time ─ artists ─ report
+//! reader ─┘
+//! ```
+//!
+//! Readers decode several files side by side, each a few frames ahead. While the detector is at one batch, the one before
+//! it is drawn and reported and the next one is decoded. Everything in between is bounded, so that a long video takes no
+//! more memory than a short one.
+
+mod draw;
+mod read;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use slipstream_infer::{Detection, Detector, DetectorError};
+use slipstream_meta::{Picture, Size};
+
+pub use self::draw::{Gallery, GalleryError};
+use self::draw::Artist;
+use self::read::{Frame, Mapped, Pixels, Readers};
+use crate::fault::Fault;
+
+/// Frames that one call of the detector takes for each of its workers: with one only, all would wait for the slowest.
+const FRAMES_PER_WORKER: usize = 2;
+/// Batches that wait for the artists.
+const BATCHES_TO_DRAW: usize = 1;
+
+/// What is wrong with one file.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be opened.
+    #[error("{}", io_reason(.0))]
+    Open(io::Error),
+    /// A folder without pictures.
+    #[error("the folder holds no pictures ({})", read::PICTURE_ENDINGS.join(", "))]
+    NoPictures,
+    /// It begins like a picture.
+    #[error("not a sound picture: {0}")]
+    Picture(image::ImageError),
+    /// It is no picture, and no video either.
+    #[error("neither a picture (PNG, JPEG, WebP) nor a video that can be read")]
+    Unknown,
+    /// It is a video, up to a point.
+    #[error("{0}")]
+    Video(Fault),
+    /// A frame whose pixels cannot be looked at.
+    #[error("frame {0} cannot be read")]
+    Frame(u64),
+    /// A video without a single frame.
+    #[error("holds no video")]
+    NoFrame,
+}
+
+fn io_reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file".into(),
+        io::ErrorKind::PermissionDenied => "not allowed to read it".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// Why all came to an end.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectError {
+    /// The detector cannot go on.
+    #[error(transparent)]
+    Detector(#[from] DetectorError),
+    /// A picture cannot be written.
+    #[error(transparent)]
+    Gallery(#[from] GalleryError),
+    /// The report cannot be written.
+    #[error("cannot write the results: {0}")]
+    Report(io::Error),
+    /// The system grants no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+}
+
+/// A file to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What pictures drawn from it are called, without number and ending: its own name, with "-2" where another file
+    /// before it has the same.
+    pub stem: String,
+}
+
+/// The files that `paths` name: folders stand for the pictures in them, by name.
+pub fn input_files(paths: &[PathBuf]) -> Vec<InputFile> {
+    let mut taken = std::collections::HashSet::new();
+    let files = paths.iter().flat_map(|path| read::pictures_in(path).unwrap_or_else(|| vec![path.clone()]));
+    let named = files.map(|path| {
+        let own = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let mut stem = own.clone();
+        for number in 2.. {
+            if taken.insert(stem.clone()) {
+                break;
+            }
+            stem = format!("{own}-{number}");
+        }
+        InputFile { path, stem }
+    });
+    named.collect()
+}
+
+/// One frame that was looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenFrame {
+    /// Number of the frame in its file, from 0.
+    pub number: u64,
+    /// Time in the video in seconds.
+    pub time: Option<f64>,
+    /// Width and height; pictures stand upright as their EXIF data says.
+    pub size: Size,
+    /// What was found, in the frame's pixels.
+    pub objects: Vec<Detection>,
+    /// How much of the file is read with it, in 0…1.
+    pub progress: f32,
+}
+
+/// A frame, or what is wrong with a file.
+type Item<T> = (usize, Result<T, FileError>);
+
+/// A frame on its way from the detector to the artists; pixels are kept only to be drawn on.
+struct Done {
+    frame: SeenFrame,
+    pixels: Option<Pixels>,
+}
+
+/// Looks at all `files`, at every `every`th frame of videos, and reports each frame, or what is wrong with a file, in the
+/// order of the files and their frames. `report` is given the index of the file. With a `gallery` each frame is drawn
+/// before it is reported. Uses as many cores as the detector has workers.
+///
+/// # Errors
+/// If the detector fails, a picture cannot be written, or `report` fails. Files that cannot be read are reported, and the
+/// others looked at all the same.
+pub fn detect(
+    detector: &mut Detector,
+    files: &[InputFile],
+    every: u64,
+    gallery: Option<&Gallery>,
+    mut report: impl FnMut(usize, &Result<SeenFrame, FileError>) -> io::Result<()> + Send,
+) -> Result<(), DetectError> {
+    let workers = detector.workers();
+    let batch_size = workers * FRAMES_PER_WORKER;
+    let style = draw::ObjectStyle::of(detector);
+    std::thread::scope(|scope| {
+        let readers = Readers::start(scope, files, every, workers).map_err(DetectError::Thread)?;
+        let (sender, batches) = sync_channel(BATCHES_TO_DRAW);
+        let writer = std::thread::Builder::new().name("write".into()).spawn_scoped(scope, move || {
+            let mut artists: Vec<_> = (0..workers).map(|_| Artist::new(&style)).collect();
+            write(&batches, files, gallery, &mut artists, &mut report)
+        });
+        let writer = writer.map_err(DetectError::Thread)?;
+        let looked = look(detector, readers, batch_size, gallery.is_some(), &sender);
+        // The writer's end.
+        drop(sender);
+        let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        looked?;
+        written
+    })
+}
+
+/// Batch by batch; ends early if the writer does.
+fn look(
+    detector: &mut Detector,
+    mut readers: Readers,
+    batch_size: usize,
+    keep_pixels: bool,
+    done: &SyncSender<Vec<Item<Done>>>,
+) -> Result<(), DetectorError> {
+    loop {
+        let batch: Vec<_> = readers.by_ref().take(batch_size).collect();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let maps: Vec<_> = batch.iter().map(|(_, frame)| frame.as_ref().ok().and_then(|f| f.pixels.map())).collect();
+        let views: Vec<_> = maps.iter().map(|map| map.as_ref().and_then(Mapped::picture)).collect();
+        let sizes: Vec<_> = views.iter().map(|view| view.as_ref().map(Picture::size)).collect();
+        let pictures: Vec<_> = views.into_iter().flatten().collect();
+        let mut found = detector.detect(&pictures)?.into_iter();
+        drop(maps);
+        let batch = batch.into_iter().zip(sizes).map(|((file, frame), size)| {
+            let done = frame.and_then(|frame| {
+                // The detector saw the frames that have a size, and no others.
+                let (size, objects) = 
+                    size.and_then(|size| Some((size, found.next()?))).ok_or(FileError::Frame(frame.number))?;
+                let Frame { number, time, progress, pixels } = frame;
+                let frame = SeenFrame { number, time, size, objects, progress };
+                Ok(Done { frame, pixels: keep_pixels.then_some(pixels) })
+            });
+            (file, done)
+        });
+        if done.send(batch.collect()).is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Draws and reports what comes.
+fn write(
+    batches: &Receiver<Vec<Item<Done>>>,
+    files: &[InputFile],
+    gallery: Option<&Gallery>,
+    artists: &mut [Artist<'_>],
+    report: &mut (impl FnMut(usize, &Result<SeenFrame, FileError>) -> io::Result<()> + Send),
+) -> Result<(), DetectError> {
+    for mut batch in batches {
+        if let Some(gallery) = gallery {
+            draw_all(&mut batch, files, gallery, artists)?;
+        }
+        for (file, done) in batch {
+            report(file, &done.map(|done| done.frame)).map_err(DetectError::Report)?;
+        }
+    }
+    Ok(())
+}
+
+/// Draws a batch, its frames side by side.
+fn draw_all(
+    batch: &mut [Item<Done>],
+    files: &[InputFile],
+    gallery: &Gallery,
+    artists: &mut [Artist<'_>],
+) -> Result<(), GalleryError> {
+    let share = batch.len().div_ceil(artists.len().max(1)).max(1);
+    std::thread::scope(|scope| {
+        let shares = batch.chunks_mut(share).zip(artists);
+        let threads: Vec<_> = shares
+            .map(|(share, artist)| {
+                scope.spawn(move || {
+                    for (file, done) in share {
+                        if let (Some(file), Ok(Done { frame, pixels })) = (files.get(*file), done)
+                            && let Some(pixels) = pixels.take()
+                        {
+                            artist.draw(gallery, file, frame, pixels)?;
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        threads.into_iter().try_for_each(|thread| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    })
+}
+
+/// Whether `path` can only be meant as a picture, going by its ending.
+pub(crate) fn has_picture_ending(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    ending.is_some_and(|ending| read::PICTURE_ENDINGS.contains(&ending.as_str()))
+}
