@@ -17,11 +17,14 @@ pub(crate) fn picture_caps(formats: impl IntoIterator<Item = gst_video::VideoFor
 
 /// Why a buffer could not be looked at.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FrameError {
+pub enum FrameError {
+    /// Its memory cannot be mapped for this.
     #[error("cannot map a frame for {0}")]
     Map(&'static str),
+    /// Nothing here reads or draws on it.
     #[error("format {0} is not handled")]
     Format(gst_video::VideoFormat),
+    /// Its planes do not hold what its caps say.
     #[error(transparent)]
     Picture(#[from] PictureError),
 }
@@ -56,7 +59,10 @@ fn colorimetry(info: &gst_video::VideoInfo) -> Colorimetry {
 }
 
 /// Maps a frame for reading; strides and offsets are those of the buffer's video meta where it has one.
-pub(crate) fn map_readable<'a>(
+///
+/// # Errors
+/// If the memory cannot be mapped.
+pub fn map_readable<'a>(
     buffer: &'a gst::BufferRef,
     info: &'a gst_video::VideoInfo,
 ) -> Result<gst_video::VideoFrameRef<&'a gst::BufferRef>, FrameError> {
@@ -64,7 +70,10 @@ pub(crate) fn map_readable<'a>(
 }
 
 /// The picture in a mapped frame.
-pub(crate) fn picture<'a>(
+///
+/// # Errors
+/// If the format is none of a [`PixelFormat`], or the planes are too short.
+pub fn picture<'a>(
     frame: &'a gst_video::VideoFrameRef<&gst::BufferRef>,
 ) -> Result<Picture<'a>, FrameError> {
     let info = frame.info();

@@ -13,7 +13,7 @@
 //! [`Batch`](meta::Batch).
 
 pub mod demux;
-mod frame;
+pub mod frame;
 pub mod infer;
 pub mod meta;
 pub mod mux;

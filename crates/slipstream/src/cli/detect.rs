@@ -148,7 +148,8 @@ impl<'a> Report<'a> {
         // Lines that run over the same terminal are progress enough, and would run through the bar.
         let target = if is_terminal { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(files.len() as u64 * STEPS), target);
-        let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {elapsed} (left: {eta})  {wide_msg}");
+        let style =
+            ProgressStyle::with_template("{bar:30} {percent:>3} %  {elapsed} (left: {eta})  {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(TICK);
         Self { files, labels, out: BufWriter::new(io::stdout()), is_terminal, bar, frames: 0, all_good: true }

@@ -193,7 +193,8 @@ impl Converter {
     fn run(&self, buffer: &gst::BufferRef) -> Option<RgbImage> {
         let source = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &self.from).ok()?;
         let mut target = gst::Buffer::with_size(self.to.size()).ok()?;
-        let mut target = gst_video::VideoFrameRef::from_buffer_ref_writable(target.get_mut()?, &self.to).ok()?;
+        let mut target =
+            gst_video::VideoFrameRef::from_buffer_ref_writable(target.get_mut()?, &self.to).ok()?;
         self.convert.frame_ref(&source, &mut target);
         let (width, height) = (self.to.width(), self.to.height());
         let stride = usize::try_from(*target.plane_stride().first()?).ok()?;

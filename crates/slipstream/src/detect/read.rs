@@ -50,7 +50,9 @@ impl Pixels {
     pub(super) fn map(&self) -> Option<Mapped<'_>> {
         match self {
             Self::Image(image) => Some(Mapped::Image(image)),
-            Self::Video { buffer, info } => gstslipstream::frame::map_readable(buffer, info).ok().map(Mapped::Video),
+            Self::Video { buffer, info } => {
+                gstslipstream::frame::map_readable(buffer, info).ok().map(Mapped::Video)
+            }
         }
     }
 }
@@ -220,7 +222,8 @@ fn read_video(
         let has_video = has_video.clone();
         move |args| {
             let caps = args.get(2).and_then(|value| value.get::<gst::Caps>().ok());
-            let is_video = caps.is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name().starts_with("video/")));
+            let is_video =
+                caps.is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name().starts_with("video/")));
             has_video.fetch_or(is_video, Ordering::Relaxed);
             None
         }
@@ -230,7 +233,9 @@ fn read_video(
     let _ = pipeline.set_state(gst::State::Null);
     match result {
         // What is not video was not to be decoded.
-        Err(FileError::Video(Fault::UnsupportedCodec(_))) if !has_video.load(Ordering::Relaxed) => Err(FileError::NoFrame),
+        Err(FileError::Video(Fault::UnsupportedCodec(_))) if !has_video.load(Ordering::Relaxed) => {
+            Err(FileError::NoFrame)
+        }
         result => result,
     }
 }
