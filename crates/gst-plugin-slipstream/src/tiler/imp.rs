@@ -6,7 +6,7 @@ use gst_base::subclass::base_transform::{InputBuffer, PrepareOutputBufferSuccess
 use gst_base::subclass::prelude::*;
 use parking_lot::Mutex;
 use slipstream_draw::{Grid, Scaler};
-use slipstream_meta::{BatchMeta, Color, FrameMeta, Rect, Size, SourceMeta};
+use slipstream_meta::{BatchMeta, Color, FrameMeta, PictureMut, Rect, Size, SourceMeta};
 
 use crate::frame::{FrameError, PLANAR_FORMATS, map_readable, picture, picture_caps, picture_mut};
 use crate::meta::{Batch, BatchContent, BatchPicture, batch_caps, is_batch_caps};
@@ -113,6 +113,16 @@ impl Layout {
     }
 }
 
+fn draw(
+    scaler: &mut Scaler,
+    shown: &BatchPicture,
+    canvas: &mut PictureMut<'_>,
+    viewport: Rect,
+) -> Result<(), TileError> {
+    let mapped = map_readable(&shown.buffer, &shown.info)?;
+    Ok(scaler.scale(&picture(&mapped)?, canvas, viewport)?)
+}
+
 impl State {
     /// The batch in `buffer`, a plain picture being a batch of one.
     fn content(&mut self, buffer: &gst::Buffer) -> BatchContent {
@@ -143,8 +153,13 @@ impl State {
     /// Brings the canvas up to date and returns what is to be seen on it.
     fn update(&mut self, settings: Settings, content: BatchContent) -> Result<BatchMeta, TileError> {
         let BatchContent { meta, pictures } = content;
+        let mut resized = Vec::new();
         for (frame, picture) in meta.frames.into_iter().zip(pictures) {
-            self.shown.insert(frame.pad_index, Shown { frame, picture, drawn: false });
+            let (index, size) = (frame.pad_index, frame.source_size);
+            let old = self.shown.insert(index, Shown { frame, picture, drawn: false });
+            if old.is_some_and(|old| old.frame.source_size != size) {
+                resized.push(index);
+            }
         }
         let layout =
             Layout { settings, sources: meta.sources.iter().map(|source| source.pad_index).collect() };
@@ -171,8 +186,16 @@ impl State {
             let mut viewport = source.viewport;
             if let (Some(shown), Some(viewport)) = (shown, viewport.take()) {
                 if !shown.drawn {
-                    let mapped = map_readable(&shown.picture.buffer, &shown.picture.info)?;
-                    self.scaler.scale(&picture(&mapped)?, &mut canvas, viewport)?;
+                    if resized.contains(&source.pad_index)
+                        && let Some(tile) = layout.viewport(index, source.pad_index, None)
+                    {
+                        // The new picture may leave bands free where the old one was.
+                        slipstream_draw::fill(&mut canvas, tile, Color::BLACK);
+                    }
+                    if let Err(err) = draw(&mut self.scaler, &shown.picture, &mut canvas, viewport) {
+                        // One camera's trouble is not the others'.
+                        gst::warning!(CAT, "frame of source {} not shown: {err}", source.pad_index);
+                    }
                     shown.drawn = true;
                 }
                 if source.status.is_none() {
@@ -391,7 +414,7 @@ impl BaseTransformImpl for SlipTiler {
 
     fn prepare_output_buffer(
         &self,
-        _input: InputBuffer,
+        input: InputBuffer,
     ) -> Result<PrepareOutputBufferSuccess, gst::FlowError> {
         let pool = self
             .state
@@ -399,17 +422,16 @@ impl BaseTransformImpl for SlipTiler {
             .as_ref()
             .map(|state| state.pool.clone())
             .ok_or(gst::FlowError::NotNegotiated)?;
-        pool.acquire_buffer(None).map(PrepareOutputBufferSuccess::Buffer)
-    }
-
-    fn copy_metadata(
-        &self,
-        input: &gst::BufferRef,
-        output: &mut gst::BufferRef,
-    ) -> Result<(), gst::LoggableError> {
-        output.set_pts(input.pts());
-        output.set_duration(input.duration());
-        Ok(())
+        let mut output = pool.acquire_buffer(None)?;
+        let input = match &input {
+            InputBuffer::Writable(buffer) => &**buffer,
+            InputBuffer::Readable(buffer) => *buffer,
+        };
+        if let Some(output) = output.get_mut() {
+            output.set_pts(input.pts());
+            output.set_duration(input.duration());
+        }
+        Ok(PrepareOutputBufferSuccess::Buffer(output))
     }
 
     fn transform(
