@@ -1,6 +1,9 @@
 //! What tests over real RTSP have in common.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its share")]
 
+pub mod media;
+pub mod program;
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
