@@ -1,7 +1,6 @@
 //! Connecting to an input to learn what it delivers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
@@ -9,8 +8,9 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::fault::{self, Fault};
+use crate::rtsp_client::{Offer, RtspOptions, log_in, rtsp_source};
 use crate::settings::Transport;
-use crate::uri::{Credentials, Input, NetworkUri};
+use crate::uri::{Input, NetworkUri};
 
 /// Time over which the frame rate of a camera is measured.
 const MEASURED_TIME: Duration = Duration::from_millis(1500);
@@ -23,7 +23,7 @@ const SETTLING: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 /// How often the state of affairs is looked at.
 const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 /// Packets that come late are waited for so long (milliseconds).
-const LATENCY: u32 = 200;
+pub(crate) const LATENCY: u32 = 200;
 
 /// What an input delivers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -102,55 +102,11 @@ pub(crate) fn element(name: &str) -> Result<gst::Element, Fault> {
         .map_err(|_| Fault::Other(format!("GStreamer element {name} is missing")))
 }
 
-fn log_in(source: &gst::Element, credentials: Option<&Credentials>) {
-    if let Some(Credentials { user, password }) = credentials {
-        source.set_property("user-id", user);
-        source.set_property("user-pw", password);
-    }
-}
-
-/// The media of the streams on offer.
-#[derive(Default)]
-struct Offer {
-    has_video: AtomicBool,
-    has_other: AtomicBool,
-}
-
-/// A client for `uri` that gives up on a silent camera after `patience`.
-pub(crate) fn rtsp_source(
-    uri: &NetworkUri,
-    credentials: Option<&Credentials>,
-    over_tcp: bool,
-    patience: Duration,
-) -> Result<gst::Element, Fault> {
-    let source = element("rtspsrc")?;
-    let micros = u64::try_from(patience.as_micros()).unwrap_or(u64::MAX).max(1);
-    source.set_property("location", uri.location());
-    source.set_property_from_str("protocols", if over_tcp { "tcp" } else { "udp-mcast+udp" });
-    source.set_property("latency", LATENCY);
-    source.set_property("tcp-timeout", micros);
-    source.set_property("timeout", micros);
-    log_in(&source, credentials);
-    Ok(source)
-}
-
 fn examine_rtsp(uri: &NetworkUri, over_tcp: bool, deadline: Instant) -> Result<Findings, Fault> {
     let patience = deadline.saturating_duration_since(Instant::now());
-    let source = rtsp_source(uri, uri.credentials(), over_tcp, patience)?;
-    let offer = Arc::new(Offer::default());
-    source.connect("select-stream", false, {
-        let offer = offer.clone();
-        move |arguments| {
-            let caps = arguments.get(2).and_then(|value| value.get::<gst::Caps>().ok());
-            let media =
-                caps.as_ref().and_then(|caps| caps.structure(0)).and_then(|s| s.get::<&str>("media").ok());
-            let first_video = media == Some("video") && !offer.has_video.swap(true, Ordering::Relaxed);
-            if !first_video {
-                offer.has_other.store(true, Ordering::Relaxed);
-            }
-            Some(first_video.to_value())
-        }
-    });
+    let options = RtspOptions { over_tcp, latency: LATENCY, patience };
+    let (source, offer) =
+        rtsp_source(uri, uri.credentials(), options).map_err(|error| Fault::Other(error.to_string()))?;
     let mut findings = watch(&source, "parsebin", deadline, true, Some(&offer))?;
     findings.transport = Some(if over_tcp { "TCP" } else { "UDP" });
     Ok(findings)
@@ -294,8 +250,7 @@ fn observe(
     let bus = pipeline.bus().ok_or_else(|| Fault::Other("the pipeline has no bus".into()))?;
     // If it fails, the bus says why.
     let _ = pipeline.set_state(gst::State::Playing);
-    let no_video =
-        || offer.is_some_and(|o| o.has_other.load(Ordering::Relaxed) && !o.has_video.load(Ordering::Relaxed));
+    let no_video = || offer.is_some_and(Offer::lacks_video);
     let is_enough = |seen: &Seen| match seen.first_frame {
         Some(_) if !is_live => seen.times.len() >= MEASURED_FRAMES,
         Some(first) => first.elapsed() >= MEASURED_TIME,
@@ -324,7 +279,7 @@ fn observe(
         if is_late {
             return Err(match () {
                 () if no_video() => Fault::NoVideo,
-                () if offer.is_some_and(|offer| offer.has_video.load(Ordering::Relaxed)) => Fault::NoFrames,
+                () if offer.is_some_and(Offer::has_video) => Fault::NoFrames,
                 () if seen.has_pads && seen.codec.is_none() => Fault::NoVideo,
                 () => Fault::TimedOut,
             });

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 use gst_video::prelude::*;
 
-use crate::examine::{element, link, rtsp_source};
+use crate::examine::{LATENCY, element, link};
 use crate::fault::{self, Fault};
+use crate::rtsp_client::{RtspOptions, rtsp_source};
 use crate::uri::{Credentials, NetworkUri};
 
 /// How often the bus is looked at.
@@ -26,7 +27,9 @@ pub fn take(
     fault::knock(uri, patience)?;
     let failed = |_| Fault::Other("the elements cannot be linked".into());
     let pipeline = gst::Pipeline::new();
-    let source = rtsp_source(uri, credentials, true, patience)?;
+    let options = RtspOptions { over_tcp: true, latency: LATENCY, patience };
+    let (source, _) =
+        rtsp_source(uri, credentials, options).map_err(|error| Fault::Other(error.to_string()))?;
     let parse = element("parsebin")?;
     let decode = element("decodebin")?;
     let convert = element("videoconvert")?;

@@ -95,7 +95,7 @@ impl State {
         hold: bool,
         frames: &mut [FrameMeta],
         pictures: &[BatchPicture],
-    ) -> Result<(), DetectorError> {
+    ) -> Result<(), Box<DetectorError>> {
         let sources: Vec<u32> = frames.iter().map(|frame| frame.pad_index).collect();
         let chosen = self.scheduler.select(self.started.elapsed(), &sources);
 
@@ -129,7 +129,7 @@ impl State {
         Ok(())
     }
 
-    fn infer(&mut self, hold: bool, buffer: &mut gst::BufferRef) -> Result<(), DetectorError> {
+    fn infer(&mut self, hold: bool, buffer: &mut gst::BufferRef) -> Result<(), Box<DetectorError>> {
         let mut content = buffer
             .meta_mut::<Batch>()
             .map(|mut batch| std::mem::take(batch.content_mut()))

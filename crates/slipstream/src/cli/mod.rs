@@ -42,7 +42,14 @@ struct Cli {
     command: Command,
 
     /// What to report on standard error: error, warn, info, debug, trace, or a filter like slipstream::source=debug
-    #[arg(long, global = true, value_name = "LEVEL", env = "SLIPSTREAM_LOG", default_value = "info", help_heading = "Messages")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "SLIPSTREAM_LOG",
+        default_value = "info",
+        help_heading = "Messages"
+    )]
     log: String,
 }
 
@@ -82,7 +89,8 @@ impl Command {
 /// Runs the program with the arguments that it was given.
 pub fn main() -> ExitCode {
     let arguments = with_command(std::env::args_os().collect());
-    let parsed = command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed =
+        command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
@@ -105,7 +113,11 @@ fn explain(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
         // Help that nobody asked for holds nothing secret, but an example of a password.
         let is_help = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-        if is_help { eprint!("{text}") } else { eprint!("{}", redact(&text.to_string())) }
+        if is_help {
+            eprint!("{text}");
+        } else {
+            eprint!("{}", redact(&text.to_string()));
+        }
         ExitCode::from(USAGE)
     } else {
         print!("{text}");
@@ -119,7 +131,8 @@ fn command() -> clap::Command {
     fn forget_empty(command: clap::Command) -> clap::Command {
         command
             .mut_args(|argument| {
-                let is_empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+                let is_empty =
+                    argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
                 // No variable has an empty name.
                 if is_empty { argument.env("").hide_env(true) } else { argument.hide_env_values(true) }
             })

@@ -12,7 +12,8 @@ glib::wrapper! {
 impl CameraBin {
     /// An empty bin that hands errors to `listener`, on whichever thread they happen.
     pub(super) fn new(name: &str, listener: impl Fn(&gst::message::Error) + Send + Sync + 'static) -> Self {
-        let bin: Self = glib::Object::builder().property("name", name).property("async-handling", true).build();
+        let bin: Self =
+            glib::Object::builder().property("name", name).property("async-handling", true).build();
         imp::listen(&bin, Box::new(listener));
         bin
     }

@@ -1,7 +1,7 @@
 //! One connection to a camera, or one run through a file: the elements from the network to the multiplexer's pad.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
@@ -9,11 +9,12 @@ use gst::prelude::*;
 use super::bin::CameraBin;
 use super::{Event, Shared};
 use crate::fault;
+use crate::rtsp_client::{Offer, RtspOptions, log_in, rtsp_source};
 use crate::settings::{SourceArgs, Transport};
 use crate::uri::{Credentials, Input, NetworkUri};
 
-/// `GstRTSPSrc` answers to a camera that hangs in the middle of a reply within this (microseconds).
-const RTSP_TIMEOUT_US: u64 = 5_000_000;
+/// A camera that hangs in the middle of a reply is given up after this.
+const RTSP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The elements could not be set up; nothing that a camera can cause.
 #[derive(Debug, thiserror::Error)]
@@ -44,9 +45,15 @@ pub(super) struct Connection {
     bin: gst::Bin,
     src: gst::GhostPad,
     mux_pad: gst::Pad,
+    offer: Option<Arc<Offer>>,
 }
 
 impl Connection {
+    /// Whether the camera offers streams, but nothing to see.
+    pub(super) fn lacks_video(&self) -> bool {
+        self.offer.as_ref().is_some_and(|offer| offer.lacks_video())
+    }
+
     /// Starts connecting; everything that happens from then on is told to `shared`.
     pub(super) fn start(plan: &Plan<'_>, name: &str, shared: &Arc<Shared>) -> Result<Self, BuildError> {
         let listener = Arc::downgrade(shared);
@@ -62,17 +69,24 @@ impl Connection {
 
         let convert = gst::ElementFactory::make("videoconvert").build()?;
         bin.add(&convert)?;
-        let convert_src = convert.static_pad("src").ok_or_else(|| glib::bool_error!("videoconvert has no src pad"))?;
+        let convert_src =
+            convert.static_pad("src").ok_or_else(|| glib::bool_error!("videoconvert has no src pad"))?;
         let src = gst::GhostPad::builder_with_target(&convert_src)?.name("src").build();
         watch(&src, shared, plan.passes_end);
         bin.add_pad(&src)?;
 
+        let mut offer = None;
         match plan.input {
-            Input::Rtsp(uri) => add_rtsp(&bin, uri, plan, &convert, shared)?,
+            Input::Rtsp(uri) => offer = Some(add_rtsp(&bin, uri, plan, &convert)?),
             Input::Http(uri) => add_uri(&bin, &uri.location(), uri.credentials(), &convert)?,
-            Input::File(path) => add_uri(&bin, &glib::filename_to_uri(std::path::absolute(path).unwrap_or_else(|_| path.clone()), None)?, None, &convert)?,
+            Input::File(path) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                add_uri(&bin, &glib::filename_to_uri(path, None)?, None, &convert)?;
+            }
             Input::Device(path) => {
-                let camera = gst::ElementFactory::make("v4l2src").property("device", path.to_string_lossy().as_ref()).build()?;
+                let camera = gst::ElementFactory::make("v4l2src")
+                    .property("device", path.to_string_lossy().as_ref())
+                    .build()?;
                 let decode = add_decoder(&bin, &convert)?;
                 bin.add(&camera)?;
                 camera.link(&decode)?;
@@ -80,13 +94,12 @@ impl Connection {
         }
 
         plan.pipeline.add(&bin)?;
-        let connection = Self {
-            pipeline: plan.pipeline.clone(),
-            bin,
-            src,
-            mux_pad: plan.mux_pad.clone(),
-        };
-        connection.src.link(&connection.mux_pad).map_err(|err| glib::bool_error!("cannot link to the multiplexer: {err}"))?;
+        let connection =
+            Self { pipeline: plan.pipeline.clone(), bin, src, mux_pad: plan.mux_pad.clone(), offer };
+        connection
+            .src
+            .link(&connection.mux_pad)
+            .map_err(|err| glib::bool_error!("cannot link to the multiplexer: {err}"))?;
         connection.bin.set_state(gst::State::Playing)?;
         Ok(connection)
     }
@@ -163,35 +176,15 @@ fn add_rtsp(
     uri: &NetworkUri,
     plan: &Plan<'_>,
     convert: &gst::Element,
-    shared: &Arc<Shared>,
-) -> Result<(), BuildError> {
-    let protocols = match plan.settings.transport {
-        Transport::Udp => "udp-mcast+udp",
-        Transport::Auto if plan.over_udp => "udp-mcast+udp",
-        Transport::Auto | Transport::Tcp => "tcp",
+) -> Result<Arc<Offer>, BuildError> {
+    let over_udp = match plan.settings.transport {
+        Transport::Udp => true,
+        Transport::Tcp => false,
+        Transport::Auto => plan.over_udp,
     };
-    let source = gst::ElementFactory::make("rtspsrc")
-        .property("location", uri.location())
-        .property("latency", plan.settings.latency)
-        .property_from_str("protocols", protocols)
-        .property("timeout", RTSP_TIMEOUT_US)
-        .property("tcp-timeout", RTSP_TIMEOUT_US)
-        .property("drop-on-latency", true)
-        .property("add-reference-timestamp-meta", true)
-        .build()?;
-    if let Some(Credentials { user, password }) = uri.credentials() {
-        source.set_property("user-id", user);
-        source.set_property("user-pw", password);
-    }
-    // Only the first video stream is asked for; a camera's microphone stays off.
-    let selected = AtomicBool::new(false);
-    source.connect("select-stream", false, move |args| {
-        let caps = args.get(2).and_then(|value| value.get::<gst::Caps>().ok());
-        let video = caps.is_some_and(|caps| {
-            caps.structure(0).is_some_and(|s| s.get::<&str>("media").is_ok_and(|media| media == "video"))
-        });
-        Some((video && !selected.swap(true, Ordering::Relaxed)).to_value())
-    });
+    let options =
+        RtspOptions { over_tcp: !over_udp, latency: plan.settings.latency, patience: RTSP_PATIENCE };
+    let (source, offer) = rtsp_source(uri, uri.credentials(), options)?;
     let decode = add_decoder(bin, convert)?;
     let decoder = decode.downgrade();
     source.connect_pad_added(move |_, pad| {
@@ -201,16 +194,8 @@ fn add_rtsp(
             tracing::debug!("cannot link {}: {err}", pad.name());
         }
     });
-    let shared = Arc::downgrade(shared);
-    source.connect_no_more_pads(move |source| {
-        if source.src_pads().is_empty()
-            && let Some(shared) = shared.upgrade()
-        {
-            shared.tell(Event::NoVideo);
-        }
-    });
     bin.add(&source)?;
-    Ok(())
+    Ok(offer)
 }
 
 fn add_uri(
@@ -223,11 +208,8 @@ fn add_uri(
     let credentials = credentials.cloned();
     source.connect("source-setup", false, move |args| {
         let element = args.get(1).and_then(|value| value.get::<gst::Element>().ok());
-        if let (Some(element), Some(Credentials { user, password })) = (element, &credentials)
-            && element.find_property("user-id").is_some()
-        {
-            element.set_property("user-id", user);
-            element.set_property("user-pw", password);
+        if let Some(element) = element {
+            log_in(&element, credentials.as_ref());
         }
         None
     });

@@ -93,7 +93,6 @@ impl CameraState {
 
 enum Event {
     Ended,
-    NoVideo,
     Fault(Fault),
     Stop,
 }
@@ -315,7 +314,9 @@ impl Supervisor {
             match self.events.recv_timeout(left.min(LOOK)) {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
                 Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => self.mux_pad.set_property("status", self.shared.state.lock().status()),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.mux_pad.set_property("status", self.shared.state.lock().status())
+                }
             }
         }
     }
@@ -342,18 +343,20 @@ impl Supervisor {
                 return End::Lost(redact(&reason));
             }
         };
-        let end = self.watch();
+        let end = self.watch(&connection);
         drop(connection);
         end
     }
 
-    fn watch(&mut self) -> End {
+    fn watch(&mut self, connection: &Connection) -> End {
         let started = Instant::now();
         loop {
             match self.events.recv_timeout(LOOK) {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return End::Stop,
                 Ok(Event::Ended) => return End::Ended,
-                Ok(Event::NoVideo) => return End::Lost("the stream holds no video".into()),
+                Ok(Event::Fault(_)) if connection.lacks_video() => {
+                    return End::Lost(Fault::NoVideo.to_string());
+                }
                 Ok(Event::Fault(fault)) => {
                     let fault = match &self.input {
                         Input::Rtsp(uri) | Input::Http(uri) => fault::explain(fault, uri, EXPLAIN_PATIENCE),
@@ -372,9 +375,16 @@ impl Supervisor {
                 Some(age) if age > limit && self.input.is_live() => {
                     return End::Lost(format!("no frame for {:.0} s", limit.as_secs_f64()));
                 }
-                Some(_) if *self.shared.state.lock() == CameraState::Connecting => self.enter(CameraState::Live),
-                None if started.elapsed() > limit + CONNECT_GRACE && !matches!(self.input, Input::File(_)) => {
-                    return End::Lost(format!("no answer for {:.0} s", (limit + CONNECT_GRACE).as_secs_f64()));
+                Some(_) if *self.shared.state.lock() == CameraState::Connecting => {
+                    self.enter(CameraState::Live)
+                }
+                None if started.elapsed() > limit + CONNECT_GRACE
+                    && !matches!(self.input, Input::File(_)) =>
+                {
+                    return End::Lost(format!(
+                        "no answer for {:.0} s",
+                        (limit + CONNECT_GRACE).as_secs_f64()
+                    ));
                 }
                 _ => {}
             }
