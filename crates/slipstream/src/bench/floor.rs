@@ -23,7 +23,10 @@ fn run_to_end(pipeline: &gst::Pipeline) -> Result<(), BenchError> {
     }
 }
 
-fn counted(pad: Option<gst::Pad>, count: impl Fn(&gst::BufferRef) -> u64 + Send + Sync + 'static) -> std::sync::Arc<std::sync::atomic::AtomicU64> {
+fn counted(
+    pad: Option<gst::Pad>,
+    count: impl Fn(&gst::BufferRef) -> u64 + Send + Sync + 'static,
+) -> std::sync::Arc<std::sync::atomic::AtomicU64> {
     let counter = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
     if let Some(pad) = pad {
         let counter = counter.clone();
@@ -58,7 +61,9 @@ pub(super) fn decode(clip: &Path) -> Result<Cost, BenchError> {
 
 /// The detector on every frame of a clip, less what decoding costs.
 pub(super) fn infer(clip: &Path, config: &Path, decode: &Cost) -> Result<Cost, BenchError> {
-    let pipeline = launch("filesrc name=file ! decodebin ! slipinfer name=infer interval=0 ! fakesink name=end sync=false")?;
+    let pipeline = launch(
+        "filesrc name=file ! decodebin ! slipinfer name=infer interval=0 ! fakesink name=end sync=false",
+    )?;
     pipeline.connect_deep_element_added(|_, _, element| {
         if element.find_property("max-threads").is_some() {
             element.set_property("max-threads", 1i32);
@@ -70,7 +75,10 @@ pub(super) fn infer(clip: &Path, config: &Path, decode: &Cost) -> Result<Cost, B
     // Loading the model is not a part of it.
     infer.set_state(gst::State::Paused).map_err(|err| BenchError::Failed(err.to_string()))?;
     let images = counted(element(&pipeline, "end")?.static_pad("sink"), |buffer| {
-        buffer.meta::<Batch>().is_some_and(|batch| batch.content().meta.frames.iter().any(|f| f.inferred)).into()
+        buffer
+            .meta::<Batch>()
+            .is_some_and(|batch| batch.content().meta.frames.iter().any(|f| f.inferred))
+            .into()
     });
     let before = process_time();
     run_to_end(&pipeline)?;
@@ -83,7 +91,8 @@ pub(super) fn infer(clip: &Path, config: &Path, decode: &Cost) -> Result<Cost, B
 pub(super) fn encode(pictures: &[gst::Sample], settings: &EncoderSettings) -> Result<Cost, BenchError> {
     let encoder = encoder_bin(settings).map_err(|err| BenchError::Failed(err.to_string()))?;
     let caps = pictures.first().and_then(|picture| picture.caps_owned()).ok_or(BenchError::Silent)?;
-    let source = gst_app::AppSrc::builder().caps(&caps).format(gst::Format::Time).block(true).max_buffers(4).build();
+    let source =
+        gst_app::AppSrc::builder().caps(&caps).format(gst::Format::Time).block(true).max_buffers(4).build();
     let sink = gst::ElementFactory::make("fakesink").property("sync", false).build()?;
     let pipeline = gst::Pipeline::new();
     pipeline.add_many([source.upcast_ref(), encoder.bin().upcast_ref(), &sink])?;

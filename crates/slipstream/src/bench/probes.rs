@@ -98,7 +98,8 @@ fn leave(span: &mut Span) {
 pub(super) fn watch_decoders(pipeline: &gst::Pipeline, shared: &Shared) {
     let shared = shared.clone();
     pipeline.connect_deep_element_added(move |_, _, element| {
-        let decodes = element.factory().is_some_and(|factory| factory.has_type(gst::ElementFactoryType::DECODER));
+        let decodes =
+            element.factory().is_some_and(|factory| factory.has_type(gst::ElementFactoryType::DECODER));
         if decodes && element.static_pad("src").is_some() {
             on_buffer(element, "src", &shared, |measured, _, buffer| {
                 let memory = memory_of(buffer);
@@ -126,8 +127,10 @@ pub(super) fn watch_stages(pipeline: &gst::Pipeline, shared: &Shared) {
         if let (Some(batch), Some(time)) = (buffer.meta::<Batch>(), running_time(pad, buffer)) {
             let content = batch.content();
             measured.window.frames += content.pictures.len() as u64;
-            let copied =
-                content.pictures.iter().filter(|picture| !measured.decoded.contains(&memory_of(&picture.buffer)));
+            let copied = content
+                .pictures
+                .iter()
+                .filter(|picture| !measured.decoded.contains(&memory_of(&picture.buffer)));
             measured.window.copied_frames += copied.count() as u64;
             if let Some(newest) = content.meta.frames.iter().filter_map(|frame| frame.wall_clock).max() {
                 if measured.under_way.len() >= PICTURES_UNDER_WAY {

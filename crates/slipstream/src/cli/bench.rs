@@ -119,7 +119,11 @@ fn print(arguments: &BenchArgs, outcome: &Outcome) {
     println!();
     let ms = |seconds: f64| seconds * 1000.0;
     let latency = outcome.latency;
-    println!("latency, camera to encoded picture: p50 {:.0} ms, p95 {:.0} ms", ms(latency.median), ms(latency.p95));
+    println!(
+        "latency, camera to encoded picture: p50 {:.0} ms, p95 {:.0} ms",
+        ms(latency.median),
+        ms(latency.p95)
+    );
     let (first, last) = outcome.latency_drift;
     println!("  median of the first third {:.0} ms, of the last {:.0} ms", ms(first), ms(last));
     println!("first picture after {:.2} s", outcome.first_picture.as_secs_f64());

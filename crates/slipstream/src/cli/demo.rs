@@ -27,7 +27,8 @@ pub struct DemoArgs {
 /// Serves simulated cameras over RTSP on the loopback, and runs the ordinary job over them.
 pub fn run(arguments: &DemoArgs) -> ExitCode {
     let cameras = simulation::live_cameras(arguments.cameras, CAMERA_SIZE);
-    let server = CameraServer::start(CameraServerSettings::default(), cameras.into_iter().map(CameraSource::Live));
+    let server =
+        CameraServer::start(CameraServerSettings::default(), cameras.into_iter().map(CameraSource::Live));
     let server = match server {
         Ok(server) => server,
         Err(err) => {
@@ -35,7 +36,8 @@ pub fn run(arguments: &DemoArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let inputs = (0..server.cameras()).map(|index| server.uri(index).parse()).collect::<Result<Vec<Input>, _>>();
+    let inputs =
+        (0..server.cameras()).map(|index| server.uri(index).parse()).collect::<Result<Vec<Input>, _>>();
     match inputs {
         Ok(inputs) => {
             let mut job = arguments.job.clone();

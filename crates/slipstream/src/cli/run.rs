@@ -93,7 +93,9 @@ fn watch(job: &Job, reporter: &mut Reporter) -> Result<(), JobError> {
     }
     let Some(bus) = job.pipeline().bus() else { return Ok(()) };
     while !told_to_stop.load(Ordering::Relaxed) {
-        let happening = bus.timed_pop(gst::ClockTime::from_mseconds(LOOK.as_millis() as u64)).and_then(|message| Job::handle(&message));
+        let happening = bus
+            .timed_pop(gst::ClockTime::from_mseconds(LOOK.as_millis() as u64))
+            .and_then(|message| Job::handle(&message));
         match happening {
             Some(Happening::Failed(err)) => return Err(err),
             Some(Happening::Ended) => return ended(job),

@@ -68,8 +68,11 @@ pub fn run(arguments: &SimulateArgs) -> ExitCode {
 }
 
 fn start(arguments: &SimulateArgs) -> Result<CameraServer, Box<dyn std::error::Error>> {
-    let settings =
-        CameraServerSettings { port: arguments.port, bind: arguments.bind, ..CameraServerSettings::default() };
+    let settings = CameraServerSettings {
+        port: arguments.port,
+        bind: arguments.bind,
+        ..CameraServerSettings::default()
+    };
     let clips = if let Some(seconds) = arguments.record {
         let scenes = arguments.cameras.unwrap_or(RECORDED_SCENES).min(RECORDED_SCENES);
         simulation::recorded_cameras(scenes, CAMERA_SIZE, seconds)?
