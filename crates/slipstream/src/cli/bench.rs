@@ -1,10 +1,11 @@
 //! `slipstream bench`: the job measured against its floor.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::bench::{self, BenchError, BenchSettings, Cost, Outcome};
+use crate::bench::{self, BenchError, BenchSettings, Cost, Outcome, Spread};
 use crate::models::detector_config;
 use crate::settings::{JobSettings, parse_seconds};
 
@@ -43,7 +44,8 @@ const SCENE_SECONDS: u32 = 10;
 pub fn run(arguments: &BenchArgs) -> ExitCode {
     match measure(arguments) {
         Ok(outcome) => {
-            print(arguments, &outcome);
+            // Whoever reads may have seen enough.
+            let _ = std::io::stdout().lock().write_all(report(arguments, &outcome).as_bytes());
             ExitCode::SUCCESS
         }
         Err(err) => {
@@ -77,58 +79,59 @@ fn measure(arguments: &BenchArgs) -> Result<Outcome, BenchError> {
     bench::run(&settings, say)
 }
 
-fn print(arguments: &BenchArgs, outcome: &Outcome) {
+/// What was measured, for people.
+fn report(arguments: &BenchArgs, outcome: &Outcome) -> String {
     let seconds = outcome.wall.as_secs_f64();
     let cores = |cost: Duration| cost.as_secs_f64() / seconds;
-    println!(
-        "{} cameras at {} fps, picture {}, {:.0} s, {} cores",
-        arguments.cameras,
-        arguments.camera_fps,
-        arguments.job.picture.size(),
-        seconds,
-        std::thread::available_parallelism().map_or(1, usize::from)
-    );
-    println!();
-    println!("{:22} {:>10} {:>12} {:>8}", "stage", "per second", "ms CPU each", "cores");
-    let row = |name: &str, each: f64, count: u64| {
+    let stage = |name: &str, each: f64, count: u64| {
         let rate = count as f64 / seconds;
-        println!("{name:22} {rate:>10.1} {:>12.3} {:>8.3}", each * 1000.0, rate * each);
+        format!("{name:22} {rate:>10.1} {:>12.3} {:>8.3}", each * 1000.0, rate * each)
     };
-    row("decode alone", outcome.decode.per_item(), outcome.frames);
-    row("inference alone", outcome.infer.per_item(), outcome.images);
-    row("encode alone", outcome.encode.per_item(), outcome.whole.count);
-    println!("{:22} {:>10} {:>12} {:>8.3}", "sum of the three", "", "", cores(outcome.floor()));
-    println!("{:22} {:>10} {:>12} {:>8.3}", "whole job", "", "", cores(outcome.whole.time));
-    let ratio = outcome.whole.time.as_secs_f64() / outcome.floor().as_secs_f64();
-    println!("{:22} {:>10} {:>12} {ratio:>8.3}", "whole / sum", "", "");
-    println!();
-    println!("inside the job");
-    let inside = |name: &str, cost: Cost| row(name, cost.per_item(), cost.count);
-    inside("  tiling", outcome.tiling);
-    inside("  drawing", outcome.drawing);
-    inside("  encoding and output", outcome.encoding);
-    println!();
-    println!("{:22} {:>8} {:>8} {:>8}", "per camera", "min", "median", "max");
-    for (name, spread) in [
-        ("frames/s in", outcome.camera_fps),
-        ("frames/s in its tile", outcome.tile_fps),
-        ("detections/s", outcome.detections),
-    ] {
-        println!("{name:22} {:>8.2} {:>8.2} {:>8.2}", spread.min, spread.median, spread.max);
-    }
-    println!();
+    let inside = |name: &str, cost: Cost| stage(name, cost.per_item(), cost.count);
+    let total = |name: &str, figure: f64| format!("{name:22} {:>10} {:>12} {figure:>8.3}", "", "");
+    let spread = |name: &str, spread: Spread| {
+        format!("{name:22} {:>8.2} {:>8.2} {:>8.2}", spread.min, spread.median, spread.max)
+    };
     let ms = |seconds: f64| seconds * 1000.0;
-    let latency = outcome.latency;
-    println!(
-        "latency, camera to encoded picture: p50 {:.0} ms, p95 {:.0} ms",
-        ms(latency.median),
-        ms(latency.p95)
-    );
     let (first, last) = outcome.latency_drift;
-    println!("  median of the first third {:.0} ms, of the last {:.0} ms", ms(first), ms(last));
-    println!("first picture after {:.2} s", outcome.first_picture.as_secs_f64());
     let (copied, frames) = outcome.copied;
-    println!("frames copied between decoder and tiler: {copied} of {frames}");
-    println!("frames dropped at the multiplexer: {} of {}", outcome.dropped, outcome.frames);
-    println!("memory: {:.0} MiB, at most {:.0} MiB", outcome.memory.0, outcome.memory.1);
+    let lines = [
+        format!(
+            "{} cameras at {} fps, picture {}, {seconds:.0} s, {} cores",
+            arguments.cameras,
+            arguments.camera_fps,
+            arguments.job.picture.size(),
+            std::thread::available_parallelism().map_or(1, usize::from)
+        ),
+        String::new(),
+        format!("{:22} {:>10} {:>12} {:>8}", "stage", "per second", "ms CPU each", "cores"),
+        stage("decode alone", outcome.decode.per_item(), outcome.frames),
+        stage("inference alone", outcome.infer.per_item(), outcome.images),
+        stage("encode alone", outcome.encode.per_item(), outcome.whole.count),
+        total("sum of the three", cores(outcome.floor())),
+        total("whole job", cores(outcome.whole.time)),
+        total("whole / sum", outcome.whole.time.as_secs_f64() / outcome.floor().as_secs_f64()),
+        String::new(),
+        "inside the job".into(),
+        inside("  tiling", outcome.tiling),
+        inside("  drawing", outcome.drawing),
+        inside("  encoding and output", outcome.encoding),
+        String::new(),
+        format!("{:22} {:>8} {:>8} {:>8}", "per camera", "min", "median", "max"),
+        spread("frames/s in", outcome.camera_fps),
+        spread("frames/s in its tile", outcome.tile_fps),
+        spread("detections/s", outcome.detections),
+        String::new(),
+        format!(
+            "latency, camera to encoded picture: p50 {:.0} ms, p95 {:.0} ms",
+            ms(outcome.latency.median),
+            ms(outcome.latency.p95)
+        ),
+        format!("  median of the first third {:.0} ms, of the last {:.0} ms", ms(first), ms(last)),
+        format!("first picture after {:.2} s", outcome.first_picture.as_secs_f64()),
+        format!("frames copied between decoder and tiler: {copied} of {frames}"),
+        format!("frames dropped at the multiplexer: {} of {}", outcome.dropped, outcome.frames),
+        format!("memory: {:.0} MiB, at most {:.0} MiB", outcome.memory.0, outcome.memory.1),
+    ];
+    lines.join("\n") + "\n"
 }

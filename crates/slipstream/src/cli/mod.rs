@@ -10,6 +10,7 @@ pub mod simulate;
 pub mod snapshot;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -120,7 +121,8 @@ fn explain(error: &clap::Error) -> ExitCode {
         }
         ExitCode::from(USAGE)
     } else {
-        print!("{text}");
+        // Whoever reads may have seen enough: `slipstream --help | head`.
+        let _ = std::io::stdout().lock().write_all(text.to_string().as_bytes());
         ExitCode::SUCCESS
     }
 }

@@ -1,5 +1,6 @@
 //! `slipstream run`: the main job.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,12 +72,17 @@ pub fn serve(settings: &JobSettings, inputs: &[Input]) -> ExitCode {
 /// The article's lines.
 fn announce(settings: &JobSettings, inputs: &[Input], job: &Job) {
     let host = advertised_host(settings.ip_address.as_deref(), settings.bind);
-    println!("\nUsing codec: {}, and bitrate: {}", settings.encoder.codec, settings.encoder.bitrate);
-    println!("RTSP input streams ({}):", inputs.len());
-    for (index, input) in inputs.iter().enumerate() {
-        println!("  {index}: \"{input}\"");
-    }
-    println!("RTSP output stream: \"{}\"\n", job.output().url(&host));
+    let list: String =
+        inputs.iter().enumerate().map(|(index, input)| format!("  {index}: \"{input}\"\n")).collect();
+    let text = format!(
+        "\nUsing codec: {}, and bitrate: {}\nRTSP input streams ({}):\n{list}RTSP output stream: \"{}\"\n\n",
+        settings.encoder.codec,
+        settings.encoder.bitrate,
+        inputs.len(),
+        job.output().url(&host)
+    );
+    // Nobody has to read it.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
     tracing::info!("{}", job.encoder());
 }
 
