@@ -219,6 +219,9 @@ pub(super) fn spoil_packets(camera: &Arc<Camera>, pad: &gst::Pad) {
             },
             Some(gst::PadProbeData::BufferList(list)) => {
                 let kept: gst::BufferList = list.iter_owned().filter_map(&mut spoil).collect();
+                if kept.is_empty() {
+                    return gst::PadProbeReturn::Drop;
+                }
                 info.data = Some(gst::PadProbeData::BufferList(kept));
             }
             other => info.data = other,
