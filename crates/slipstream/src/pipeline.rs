@@ -63,14 +63,24 @@ pub enum Happening {
 
 /// The running job. Cameras and elements stop when it is dropped.
 pub struct Job {
-    // Dropped first: each takes its elements out of the pipeline.
-    cameras: Vec<Camera>,
-    pipeline: gst::Pipeline,
+    // Dropped in this order: viewers leave while there still are pictures, then each camera takes its elements out of the
+    // pipeline.
     output: Arc<RtspOutput>,
+    cameras: Vec<Camera>,
+    pipeline: Running,
     encoder: Encoder,
     tally: Arc<Tally>,
-    picture_queue: gst::Element,
-    detector: gst::Element,
+}
+
+/// A pipeline that stops when it is dropped.
+struct Running(gst::Pipeline);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.0.set_state(gst::State::Null).is_err() {
+            tracing::debug!("the pipeline did not stop in order");
+        }
+    }
 }
 
 fn make(factory: &str) -> Result<gst::Element, glib::BoolError> {
@@ -140,7 +150,9 @@ impl Job {
         detector.set_property("hold-objects", true);
         match settings.detector.interval {
             Interval::Auto => detector.set_property("budget", AUTO_BUDGET),
-            Interval::Skip(skip) => detector.set_property("interval", i32::try_from(skip).unwrap_or(i32::MAX)),
+            Interval::Skip(skip) => {
+                detector.set_property("interval", i32::try_from(skip).unwrap_or(i32::MAX));
+            }
         }
         tiler.set_property("width", settings.picture.width);
         tiler.set_property("height", settings.picture.height);
@@ -171,10 +183,12 @@ impl Job {
         sink.set_callbacks(
             gst_app::AppSinkCallbacks::builder()
                 .new_sample({
-                    let output = output.clone();
+                    let output = Arc::downgrade(&output);
                     move |sink| {
                         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                        output.push(&sample);
+                        if let Some(output) = output.upgrade() {
+                            output.push(&sample);
+                        }
                         Ok(gst::FlowSuccess::Ok)
                     }
                 })
@@ -182,16 +196,15 @@ impl Job {
         );
 
         watch(&pipeline);
-        if pipeline.set_state(gst::State::Playing).is_err() {
-            let error = first_error(&pipeline);
-            let _ = pipeline.set_state(gst::State::Null);
-            return Err(error);
+        let pipeline = Running(pipeline);
+        if pipeline.0.set_state(gst::State::Playing).is_err() {
+            return Err(first_error(&pipeline.0));
         }
-        let mut job = Self { cameras: Vec::new(), pipeline, output, encoder, tally, picture_queue, detector };
+        let mut job = Self { output, cameras: Vec::new(), pipeline, encoder, tally };
         let threads = decoder_threads(inputs.len());
         for (index, input) in inputs.iter().enumerate() {
             let camera =
-                Camera::start(&job.pipeline, &mux, index, input.clone(), settings.source.clone(), threads)?;
+                Camera::start(&job.pipeline.0, &mux, index, input.clone(), settings.source.clone(), threads)?;
             job.cameras.push(camera);
         }
         Ok(job)
@@ -219,17 +232,7 @@ impl Job {
 
     /// The elements.
     pub fn pipeline(&self) -> &gst::Pipeline {
-        &self.pipeline
-    }
-
-    /// The detector's figures: `images`, and nanoseconds of `preprocess`, `run` and `parse`.
-    pub fn detector_stats(&self) -> gst::Structure {
-        self.detector.property("stats")
-    }
-
-    /// Pictures that wait for the encoder.
-    pub fn waiting_pictures(&self) -> u32 {
-        self.picture_queue.property("current-level-buffers")
+        &self.pipeline.0
     }
 
     /// What a message on the pipeline's bus means. Cameras' troubles never get there.
@@ -249,12 +252,9 @@ impl Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
+        // All at once; what follows waits for each.
         for camera in &self.cameras {
             camera.ask_to_stop();
-        }
-        self.cameras.clear();
-        if self.pipeline.set_state(gst::State::Null).is_err() {
-            tracing::debug!("the pipeline did not stop in order");
         }
     }
 }

@@ -51,6 +51,7 @@ pub struct Reporter {
     last: Instant,
     /// Frames and detections of each camera at the last report.
     before: Vec<(u64, u64)>,
+    lost_lines: u64,
 }
 
 impl Reporter {
@@ -58,7 +59,8 @@ impl Reporter {
     pub fn start(job: &Job, show_frames: bool) -> Self {
         let manner = if show_frames {
             let (sender, receiver) = sync_channel(LINE_BACKLOG);
-            let printer = std::thread::Builder::new().name("lines".into()).spawn(move || print_lines(&receiver));
+            let printer =
+                std::thread::Builder::new().name("lines".into()).spawn(move || print_lines(&receiver));
             if let Err(err) = &printer {
                 tracing::error!("frames are not shown: {err}");
             }
@@ -69,13 +71,13 @@ impl Reporter {
         } else {
             Manner::Summary
         };
-        Self { manner, last: Instant::now(), before: vec![(0, 0); job.cameras().len()] }
+        Self { manner, last: Instant::now(), before: vec![(0, 0); job.cameras().len()], lost_lines: 0 }
     }
 
     /// To be called several times a second: reports when it is time to.
     pub fn look(&mut self, job: &Job) {
         let period = match self.manner {
-            Manner::Lines(_) => return,
+            Manner::Lines(_) => SUMMARY_PERIOD,
             Manner::Table { .. } => TABLE_PERIOD,
             Manner::Summary => SUMMARY_PERIOD,
         };
@@ -84,6 +86,17 @@ impl Reporter {
             return;
         }
         self.last = Instant::now();
+        if let Manner::Lines(_) = self.manner {
+            let lost = job.tally().lost_lines();
+            if lost > self.lost_lines {
+                tracing::warn!(
+                    "{} lines were not printed: whoever reads them is too slow",
+                    lost - self.lost_lines
+                );
+            }
+            self.lost_lines = lost;
+            return;
+        }
         let rows = self.rows(job, passed);
         let mut text = String::new();
         if let Manner::Table { lines } = &mut self.manner {

@@ -81,7 +81,12 @@ pub enum RecordError {
 ///
 /// # Errors
 /// If they cannot be encoded or stored.
-pub fn record_files(folder: &Path, count: u32, size: Size, seconds: u32) -> Result<Vec<PathBuf>, RecordError> {
+pub fn record_files(
+    folder: &Path,
+    count: u32,
+    size: Size,
+    seconds: u32,
+) -> Result<Vec<PathBuf>, RecordError> {
     let recorded = side_by_side(count, |number| {
         let file = folder.join(format!("{}.h264", name(number)));
         encode(scene(number, size), seconds, &file).map(|()| file)
@@ -124,7 +129,8 @@ fn encode(config: SceneConfig, seconds: u32, file: &Path) -> Result<(), RecordEr
             buffer.set_pts(period * number);
             buffer.set_duration(period);
             let mut frame = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, &info)?;
-            let strides: Vec<usize> = frame.plane_stride().iter().map(|&s| s.unsigned_abs() as usize).collect();
+            let strides: Vec<usize> =
+                frame.plane_stride().iter().map(|&s| s.unsigned_abs() as usize).collect();
             let [y, u, v, _] = frame.planes_data_mut();
             let planes = [(y, 0), (u, 1), (v, 2)]
                 .map(|(data, plane)| PlaneMut { data, stride: strides.get(plane).copied().unwrap_or(0) });

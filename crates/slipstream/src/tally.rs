@@ -1,9 +1,9 @@
 //! What the job has seen: counted as batches pass by, read by whoever reports.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::sync::Arc;
 
 use parking_lot::Mutex;
 use slipstream_meta::{BatchMeta, FrameMeta};
@@ -49,11 +49,13 @@ fn line(frame: &FrameMeta, counts: &Counts) -> String {
     use std::fmt::Write;
     let mut line = format!("Frame Number={} Number of Objects={}", frame.frame_number, frame.objects.len());
     for name in ALWAYS_COUNTED {
-        let count: usize = counts.values().filter(|(label, _)| **label == *name).map(|(_, count)| count).sum();
+        let count: usize =
+            counts.values().filter(|(label, _)| **label == *name).map(|(_, count)| count).sum();
         // Writing to a String cannot fail.
         let _ = write!(line, " {name}_count={count}");
     }
-    for (class, (label, count)) in counts.iter().filter(|(_, (label, _))| !ALWAYS_COUNTED.contains(&&**label)) {
+    for (class, (label, count)) in counts.iter().filter(|(_, (label, _))| !ALWAYS_COUNTED.contains(&&**label))
+    {
         let _ = if label.is_empty() {
             write!(line, " Class_{class}_count={count}")
         } else {
