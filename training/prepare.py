@@ -19,8 +19,8 @@ STRONG, WEAK = 0.36, 0.2  # teacher scores: object above, ignored between
 STRONG_OF = {PERSON: 0.32, TWO_WHEELER: 0.31, ROAD_SIGN: 0.42}
 SAME = 0.45  # IoU above which a human and a teacher box are the same object
 RIDER_INSIDE = 0.6
-SIGN_BACKGROUND = 0.1  # weight of "no sign here" where a set does not label signs
-SHARD_BYTES = 59 << 20
+SIGN_BACKGROUND = 0.5  # weight of "no sign here" where a set does not label signs: few pictures hold one
+SHARD_BYTES = 44 << 20
 
 
 def inside(a, b):

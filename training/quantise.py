@@ -1,7 +1,8 @@
 """INT8 copy of an ONNX file of export.py: static QDQ, u8 activations, s8 weights per output channel.
 
 Weights use 7 of their 8 bits: AVX2 without VNNI adds pairs of u8 x s8 products in 16 bits, and 2 * 255 * 63 stays below 32768 where
-2 * 255 * 127 does not. The decoding after the heads stays fp32.
+2 * 255 * 127 does not. The last 1x1 convolutions and the decoding stay
+fp32.
 """
 
 import argparse
@@ -30,16 +31,17 @@ class Pictures(CalibrationDataReader):
 
 
 def tail(model):
-    """Names of the nodes after the last convolutions: the decoding."""
+    """Names of the nodes that stay fp32: the last 1x1 convolutions (cheap, and 8 bits are too coarse for distances) and the decoding."""
     graph = model.graph
     maker = {o: n for n in graph.node for o in n.output}
     found, todo = set(), [o.name for o in graph.output]
     while todo:
         node = maker.get(todo.pop())
-        if node is None or node.op_type == "Conv" or node.name in found:
+        if node is None or node.name in found:
             continue
         found.add(node.name)
-        todo.extend(node.input)
+        if node.op_type != "Conv":
+            todo.extend(node.input)
     return sorted(found)
 
 

@@ -166,7 +166,7 @@ def paste_signs(x, boxes, background, sprites, share):
 def augment(x, boxes, background, sprites, strength=1.0):
     """Pictures [B, 3, H, W] and boxes after all effects; `strength` 0...1 scales how many pictures get the rare ones."""
     if sprites is not None:
-        x, boxes = paste_signs(x, boxes, background, sprites, 0.3 * strength + 0.02)
+        x, boxes = paste_signs(x, boxes, background, sprites, 0.2 * strength + 0.02)
     x = colour(x)
     for share, effect in ((0.3, gamma), (0.12, soften), (0.06, motion), (0.12, rain)):
         rows = some(x, share * strength + 0.01)

@@ -44,5 +44,5 @@ SAMPLING = {
     "helmet-riders-lalit": 0.7,
     "helmet-riders-ashu": 0.8,
     "clips": 1.5,
-    "scenes": 1.0,
+    "scenes": 0.4,
 }
