@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod detect;
 mod logging;
+pub mod model;
 pub mod run;
 pub mod simulate;
 pub mod snapshot;
@@ -69,6 +70,8 @@ enum Command {
     Snapshot(snapshot::SnapshotArgs),
     /// Serve simulated cameras over RTSP
     Simulate(simulate::SimulateArgs),
+    /// List the detectors, and get more
+    Model(model::ModelArgs),
     /// Measure the job against decoding, inference and encoding alone
     Bench(bench::BenchArgs),
 }
@@ -82,6 +85,7 @@ impl Command {
             Self::Detect(arguments) => detect::run(arguments),
             Self::Snapshot(arguments) => snapshot::run(arguments),
             Self::Simulate(arguments) => simulate::run(arguments),
+            Self::Model(arguments) => model::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),
         }
     }
