@@ -1,7 +1,6 @@
-"""Box geometry: boxes are x1, y1, x2, y2."""
+"""Box geometry in NumPy: boxes are x1, y1, x2, y2."""
 
 import numpy as np
-import torch
 
 
 def iou_matrix(a, b):
@@ -44,19 +43,3 @@ def fuse(passes, iou=0.6):
             out.append([int(c), min(float(s.sum()) / n, 1.0), *map(float, box)])
             mine = mine[~same]
     return out
-
-
-def pair_iou(a, b, generalised=False, eps=1e-7):
-    """IoU (or GIoU, Rezatofighi et al. 2019) of broadcastable boxes [..., 4] (torch)."""
-    x1, y1 = torch.maximum(a[..., 0], b[..., 0]), torch.maximum(a[..., 1], b[..., 1])
-    x2, y2 = torch.minimum(a[..., 2], b[..., 2]), torch.minimum(a[..., 3], b[..., 3])
-    inter = (x2 - x1).clamp(min=0) * (y2 - y1).clamp(min=0)
-    area = lambda t: (t[..., 2] - t[..., 0]).clamp(min=0) * (t[..., 3] - t[..., 1]).clamp(min=0)  # noqa: E731
-    union = area(a) + area(b) - inter + eps
-    iou = inter / union
-    if not generalised:
-        return iou
-    hull = (torch.maximum(a[..., 2], b[..., 2]) - torch.minimum(a[..., 0], b[..., 0])) * (
-        torch.maximum(a[..., 3], b[..., 3]) - torch.minimum(a[..., 1], b[..., 1])
-    ) + eps
-    return iou - (hull - union) / hull

@@ -3,7 +3,6 @@
 import torch
 from torch.nn import functional as F
 
-from .boxes import pair_iou
 from .net import decode
 
 TOP_K, ALPHA, BETA = 10, 0.5, 4.0
@@ -11,6 +10,22 @@ MIN_REACH = 1.5  # anchors within this many strides of the centre of a tiny obje
 VFL_ALPHA, VFL_GAMMA = 0.75, 2.0
 BOX_WEIGHT = 2.5
 EPS = 1e-9
+
+
+def pair_iou(a, b, generalised=False, eps=1e-7):
+    """IoU (or GIoU, Rezatofighi et al. 2019) of broadcastable boxes [..., 4] (torch)."""
+    x1, y1 = torch.maximum(a[..., 0], b[..., 0]), torch.maximum(a[..., 1], b[..., 1])
+    x2, y2 = torch.minimum(a[..., 2], b[..., 2]), torch.minimum(a[..., 3], b[..., 3])
+    inter = (x2 - x1).clamp(min=0) * (y2 - y1).clamp(min=0)
+    area = lambda t: (t[..., 2] - t[..., 0]).clamp(min=0) * (t[..., 3] - t[..., 1]).clamp(min=0)  # noqa: E731
+    union = area(a) + area(b) - inter + eps
+    iou = inter / union
+    if not generalised:
+        return iou
+    hull = (torch.maximum(a[..., 2], b[..., 2]) - torch.minimum(a[..., 0], b[..., 0])) * (
+        torch.maximum(a[..., 3], b[..., 3]) - torch.minimum(a[..., 1], b[..., 1])
+    ) + eps
+    return iou - (hull - union) / hull
 
 
 @torch.no_grad()
