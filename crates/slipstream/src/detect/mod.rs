@@ -20,8 +20,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use slipstream_infer::{Detection, Detector, DetectorError};
 use slipstream_meta::{Picture, Size};
 
-pub use self::draw::{Gallery, GalleryError};
 use self::draw::Artist;
+pub use self::draw::{Gallery, GalleryError};
 use self::read::{Frame, Mapped, Pixels, Readers};
 use crate::fault::Fault;
 
@@ -180,7 +180,8 @@ fn look(
         if batch.is_empty() {
             return Ok(());
         }
-        let maps: Vec<_> = batch.iter().map(|(_, frame)| frame.as_ref().ok().and_then(|f| f.pixels.map())).collect();
+        let maps: Vec<_> =
+            batch.iter().map(|(_, frame)| frame.as_ref().ok().and_then(|f| f.pixels.map())).collect();
         let views: Vec<_> = maps.iter().map(|map| map.as_ref().and_then(Mapped::picture)).collect();
         let sizes: Vec<_> = views.iter().map(|view| view.as_ref().map(Picture::size)).collect();
         let pictures: Vec<_> = views.into_iter().flatten().collect();
@@ -189,8 +190,9 @@ fn look(
         let batch = batch.into_iter().zip(sizes).map(|((file, frame), size)| {
             let done = frame.and_then(|frame| {
                 // The detector saw the frames that have a size, and no others.
-                let (size, objects) = 
-                    size.and_then(|size| Some((size, found.next()?))).ok_or(FileError::Frame(frame.number))?;
+                let (size, objects) = size
+                    .and_then(|size| Some((size, found.next()?)))
+                    .ok_or(FileError::Frame(frame.number))?;
                 let Frame { number, time, progress, pixels } = frame;
                 let frame = SeenFrame { number, time, size, objects, progress };
                 Ok(Done { frame, pixels: keep_pixels.then_some(pixels) })
@@ -246,9 +248,9 @@ fn draw_all(
                 })
             })
             .collect();
-        threads.into_iter().try_for_each(|thread| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
 }
 
