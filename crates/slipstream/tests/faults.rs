@@ -84,7 +84,7 @@ impl Patient<'_> {
     /// Waits until frames come (again).
     fn is_well(&self) {
         let before = self.camera().frames();
-        let is_live = || self.camera().state() == CameraState::Live && self.camera().frames() >= before + 10;
+        let is_live = || self.camera().state() == CameraState::Live && self.camera().frames() >= before + 5;
         self.wait_until("live", is_live);
         self.wait_until("no status", || self.status().is_none());
     }
@@ -111,7 +111,7 @@ impl Patient<'_> {
 
     /// Pictures that the camera sent and that did not come in, once none is under way any more.
     fn missing(&self) -> u64 {
-        /// Longer than a frame can be under way (200 ms in the jitter buffer), also on a busy machine.
+        /// Longer than a frame can be under way on a busy machine.
         const QUIET: Duration = Duration::from_millis(1000);
         self.server.freeze(self.index, true);
         let numbers = || (self.server.pictures_sent(self.index), self.camera().frames());
@@ -143,10 +143,10 @@ const USUAL: Size = Size::new(160, 90);
 const LARGER: Size = Size::new(320, 240);
 const H265: Size = Size::new(192, 96);
 
-/// At ten pictures per second, as many test machines are busy: a frame has to be given up if it is late by more than the
-/// time between two.
+/// Five pictures per second: those of a busy machine that holds a camera up for half a second still get their turn. What
+/// is counted here is what other cameras cost, not what a slow machine does.
 fn pattern(size: Size) -> Pattern {
-    Pattern { frame_rate: 10, frames: 20, ..Pattern::noise(size.width, size.height) }
+    Pattern { frame_rate: 5, frames: 10, ..Pattern::noise(size.width, size.height) }
 }
 
 /// What happens to the cameras after the steady ones, each while all the others run.
@@ -193,7 +193,8 @@ const STORIES: [Story; 8] = [
     |patient, _| {
         patient.server.garble(patient.index, 1000);
         let sent = patient.server.pictures_sent(patient.index);
-        patient.wait_until("rubbish", || patient.server.pictures_sent(patient.index) > sent + 40);
+        // It may be given up before that, and is then tried again.
+        patient.wait_until("rubbish", || patient.server.pictures_sent(patient.index) > sent + 20);
         patient.server.garble(patient.index, 0);
         patient.is_well();
     },
@@ -202,7 +203,7 @@ const STORIES: [Story; 8] = [
         patient.server.cut_packets(patient.index, 300);
         patient.server.lose_packets(patient.index, 300);
         let sent = patient.server.pictures_sent(patient.index);
-        patient.wait_until("losses", || patient.server.pictures_sent(patient.index) > sent + 40);
+        patient.wait_until("losses", || patient.server.pictures_sent(patient.index) > sent + 20);
         patient.server.cut_packets(patient.index, 0);
         patient.server.lose_packets(patient.index, 0);
         patient.is_well();
@@ -255,8 +256,14 @@ fn faults_of_some_cameras_cost_the_others_no_frame() {
         (0..cameras).map(|index| server.uri(index)).chain(hopeless.iter().map(|(uri, _)| uri.clone()));
     let inputs: Vec<Input> = inputs.map(|uri| uri.parse().unwrap()).collect();
     let model = model.to_str().unwrap();
-    let settings =
-        job_settings(&["--model", model, "--frame-timeout=4", "--output-width=320", "--output-height=180"]);
+    let settings = job_settings(&[
+        "--model",
+        model,
+        "--frame-timeout=4",
+        "--latency=1000",
+        "--output-width=320",
+        "--output-height=180",
+    ]);
     let job = Job::start(&settings, &inputs).unwrap();
     let seen = watch_tiles(&job);
     let patient = |index| Patient { server: &server, job: &job, seen: &seen, index };
@@ -360,7 +367,7 @@ fn what_the_job_cannot_do_without_is_named() {
     let unfit = write("unfit.ini", b"[property]\nonnx-file=echo.onnx\n");
     let missing = folder.path().join("none.ini");
     for (config, more, expected) in [
-        (&missing, vec![], vec!["none.ini", "no such file"]),
+        (&missing, vec![], vec!["none.ini", "neither a file"]),
         (&malformed, vec![], vec!["malformed.ini:3", "batch-size", "many"]),
         (&unlabelled, vec![], vec!["unlabelled.ini:3", "labelfile-path", "none.txt"]),
         (&modelless, vec![], vec!["modelless.ini:2", "onnx-file", "none.onnx"]),
