@@ -80,6 +80,9 @@ impl Timings {
     }
 }
 
+/// The lowest priority that Linux knows.
+const MAX_NICE: i32 = 19;
+
 /// Finds objects in pictures.
 #[derive(Debug)]
 pub struct Detector {
@@ -87,6 +90,7 @@ pub struct Detector {
     engine: Engine,
     scratch: Vec<Scratch>,
     timings: Timings,
+    nice: i32,
 }
 
 /// What all workers share.
@@ -128,7 +132,7 @@ impl Detector {
         let thresholds = (0..classes).map(|class| config.attrs(class).pre_cluster_threshold).collect();
         let scratch = engine.workers().iter().map(|_| Scratch::default()).collect();
         let settings = Settings { config, labels, preprocess, parser, network, classes, thresholds };
-        Ok(Self { settings, engine, scratch, timings: Timings::default() })
+        Ok(Self { settings, engine, scratch, timings: Timings::default(), nice: 0 })
     }
 
     /// The config that it was made from.
@@ -157,6 +161,12 @@ impl Detector {
         self.scratch.len()
     }
 
+    /// How far workers step back for other threads, from 0 (not at all) to 19: see `nice(1)`. Where the machine has more to
+    /// do than it can, detection then slows down before anything else.
+    pub fn set_nice(&mut self, nice: i32) {
+        self.nice = nice.clamp(0, MAX_NICE);
+    }
+
     /// Work done so far.
     pub fn timings(&self) -> Timings {
         self.timings
@@ -176,7 +186,8 @@ impl Detector {
     /// # Errors
     /// If the model fails on one of them.
     pub fn detect_regions(&mut self, regions: &[Region<'_>]) -> Result<Vec<Vec<Detection>>, DetectorError> {
-        let Self { settings, engine, scratch, timings } = self;
+        let Self { settings, engine, scratch, timings, nice } = self;
+        let nice = *nice;
         let images = engine.images_per_run();
         let next = AtomicUsize::new(0);
         let total = Mutex::new((Timings::default(), Ok(())));
@@ -203,24 +214,41 @@ impl Detector {
                 total.1 = result;
             }
         };
-        let mut pairs = engine.workers().iter_mut().zip(scratch).take(runs.len());
-        if let Some((worker, scratch)) = pairs.next() {
-            std::thread::scope(|scope| {
-                for (worker, scratch) in pairs {
-                    // a thread that the system does not grant leaves its images to the others
-                    let thread = std::thread::Builder::new().name("detect".to_owned());
-                    if let Err(error) = thread.spawn_scoped(scope, || work(worker, scratch)) {
-                        tracing::warn!(%error, "cannot start a thread for detection");
-                    }
+        std::thread::scope(|scope| {
+            let mut pairs = engine.workers().iter_mut().zip(scratch.iter_mut()).take(runs.len());
+            // This thread is a worker too, so that a batch of one starts no other; but its own priority is not ours to lower.
+            let own = if nice == 0 { pairs.next() } else { None };
+            for (worker, scratch) in pairs {
+                let thread = std::thread::Builder::new().name("detect".to_owned());
+                let step_back_and_work = || {
+                    step_back(nice);
+                    work(worker, scratch);
+                };
+                if let Err(error) = thread.spawn_scoped(scope, step_back_and_work) {
+                    tracing::warn!(%error, "cannot start a thread for detection");
                 }
-                // this thread is a worker too: a batch of one starts no other
+            }
+            if let Some((worker, scratch)) = own {
                 work(worker, scratch);
-            });
+            }
+        });
+        // Threads that the system does not grant leave their images to this one.
+        if let Some((worker, scratch)) = engine.workers().iter_mut().zip(scratch.iter_mut()).next() {
+            work(worker, scratch);
         }
         drop(runs);
         let (spent, result) = total.into_inner().unwrap_or_else(PoisonError::into_inner);
         timings.add(&spent);
         result.map(|()| found)
+    }
+}
+
+/// Lowers the priority of the calling thread.
+fn step_back(nice: i32) {
+    if nice > 0
+        && let Err(error) = rustix::process::setpriority_process(None, nice)
+    {
+        tracing::debug!(%error, "priority stays as it is");
     }
 }
 

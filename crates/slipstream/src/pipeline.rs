@@ -24,6 +24,9 @@ use crate::uri::{Input, redact};
 /// Share of the time between pictures that inference may take where the interval is left to the machine: the rest is for
 /// decoding and encoding, which must not starve.
 const AUTO_BUDGET: f64 = 0.7;
+/// Inference steps back for decoding and encoding: at this priority Linux gives a thread a third of what others get, so that a
+/// machine with too much to do looks at fewer frames rather than losing packets.
+const DETECTOR_NICE: i32 = 5;
 /// Batches between detector and tiler, and pictures between drawing and encoder: enough for all to work at the same time.
 const QUEUE: u32 = 2;
 /// Picture rate that encoders are set up for where the cameras decide.
@@ -148,6 +151,7 @@ impl Job {
         }
         detector.set_property("config-file-path", config.to_string_lossy().as_ref());
         detector.set_property("hold-objects", true);
+        detector.set_property("nice", DETECTOR_NICE);
         match settings.detector.interval {
             Interval::Auto => detector.set_property("budget", AUTO_BUDGET),
             Interval::Skip(skip) => {

@@ -31,6 +31,8 @@ const FORMATS: [VideoFormat; 9] = [
     VideoFormat::Bgrx,
     VideoFormat::Gray8,
 ];
+/// The lowest priority that Linux knows.
+const MAX_NICE: i32 = 19;
 /// Most images per inference, as in DeepStream.
 const MAX_BATCH_SIZE: u32 = 1024;
 
@@ -43,6 +45,7 @@ struct Settings {
     workers: Option<NonZeroUsize>,
     budget: f64,
     hold_objects: bool,
+    nice: i32,
 }
 
 impl Settings {
@@ -184,9 +187,9 @@ impl SlipInfer {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ["{notice}"]);
         }
         config.batch_size = settings.batch_size.unwrap_or(config.batch_size);
-        config.interval = settings.interval.unwrap_or(config.interval);
         config.unique_id = settings.unique_id.unwrap_or(config.unique_id);
-        let detector = Detector::new(config, settings.workers).map_err(|err| fail(&err))?;
+        let mut detector = Detector::new(config, settings.workers).map_err(|err| fail(&err))?;
+        detector.set_nice(settings.nice);
         let scheduler = Scheduler::new(settings.policy(detector.config(), None), detector.workers());
         gst::info!(CAT, imp = self, "{} workers for {path}", detector.workers());
         Ok(State {
@@ -276,6 +279,13 @@ impl ObjectImpl for SlipInfer {
                     .blurb("Images looked at side by side, on one core each; 0 takes all cores")
                     .mutable_ready()
                     .build(),
+                glib::ParamSpecInt::builder("nice")
+                    .nick("Nice")
+                    .blurb("How far workers step back for other threads, so that detection slows down before anything else")
+                    .minimum(0)
+                    .maximum(MAX_NICE)
+                    .mutable_ready()
+                    .build(),
                 glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                     .nick("Statistics")
                     .blurb("Images looked at, and the time spent on them on all cores together in nanoseconds")
@@ -296,6 +306,7 @@ impl ObjectImpl for SlipInfer {
             "unique-id" => settings.unique_id = from_file(),
             "budget" => settings.budget = value.get().expect("type checked by GObject"),
             "hold-objects" => settings.hold_objects = value.get().expect("type checked by GObject"),
+            "nice" => settings.nice = value.get().expect("type checked by GObject"),
             "workers" => {
                 let workers: u32 = value.get().expect("type checked by GObject");
                 settings.workers = NonZeroUsize::new(workers as usize);
@@ -323,6 +334,7 @@ impl ObjectImpl for SlipInfer {
             "unique-id" => from_file(settings.unique_id),
             "budget" => settings.budget.to_value(),
             "hold-objects" => settings.hold_objects.to_value(),
+            "nice" => settings.nice.to_value(),
             _ => (settings.workers.map_or(0, NonZeroUsize::get) as u32).to_value(),
         }
     }
