@@ -73,9 +73,7 @@ pub fn map_readable<'a>(
 ///
 /// # Errors
 /// If the format is none of a [`PixelFormat`], or the planes are too short.
-pub fn picture<'a>(
-    frame: &'a gst_video::VideoFrameRef<&gst::BufferRef>,
-) -> Result<Picture<'a>, FrameError> {
+pub fn picture<'a>(frame: &'a gst_video::VideoFrameRef<&gst::BufferRef>) -> Result<Picture<'a>, FrameError> {
     let info = frame.info();
     let format = pixel_format(info.format())?;
     let mut planes = [Plane::default(); MAX_PLANES];

@@ -3,6 +3,36 @@
 //! A buffer with a [`Batch`] is either a picture whose description the meta is (plain video, or the tiled picture), or a
 //! batch: a buffer without memory of its own, whose meta holds a reference to each decoded frame. Frames are never copied
 //! on their way through a batch.
+//!
+//! # In a pad probe
+//!
+//! ```
+//! use gst::prelude::*;
+//! use gstslipstream::meta::Batch;
+//! use slipstream_meta::{Color, DisplayItem, Point, Text};
+//!
+//! /// Says how many objects each frame carries, and writes the number onto it.
+//! fn count_objects(pad: &gst::Pad) {
+//!     pad.add_probe(gst::PadProbeType::BUFFER, |_, info| {
+//!         if let Some(mut batch) = info.buffer_mut().and_then(Batch::from_buffer_mut) {
+//!             for frame in &mut batch.frames {
+//!                 let content = format!("{}: {} objects", frame.name, frame.objects.len());
+//!                 println!("{content}");
+//!                 frame.display.push(DisplayItem::Text(Text {
+//!                     content,
+//!                     position: Point { x: 8.0, y: 8.0 },
+//!                     size: 16.0,
+//!                     color: Color::WHITE,
+//!                     background: Some(Color::BLACK),
+//!                 }));
+//!             }
+//!         }
+//!         gst::PadProbeReturn::Ok
+//!     });
+//! }
+//! ```
+//!
+//! To read only, use `info.buffer().and_then(Batch::from_buffer)`.
 
 use gst::{glib, prelude::*};
 use slipstream_meta::BatchMeta;
@@ -38,7 +68,7 @@ pub struct BatchContent {
     pub pictures: Vec<BatchPicture>,
 }
 
-/// The `GstMeta` that carries a [`BatchContent`].
+/// The `GstMeta` that carries a [`BatchContent`]; dereferences to its description.
 #[repr(transparent)]
 pub struct Batch(imp::Batch);
 
@@ -49,6 +79,20 @@ unsafe impl Send for Batch {}
 unsafe impl Sync for Batch {}
 
 impl Batch {
+    /// What `buffer` carries, to be read; `None` where no element of Slipstream has been.
+    pub fn from_buffer(buffer: &gst::Buffer) -> Option<gst::MetaRef<'_, Self>> {
+        buffer.meta()
+    }
+
+    /// What `buffer` carries, to be changed. A buffer that others hold too is first replaced by another one that refers to
+    /// the same pixels and has a description of its own.
+    pub fn from_buffer_mut(
+        buffer: &mut gst::Buffer,
+    ) -> Option<gst::MetaRefMut<'_, Self, gst::meta::Standalone>> {
+        buffer.meta::<Self>()?;
+        buffer.make_mut().meta_mut()
+    }
+
     /// Attaches `content` to `buffer`, in place of any that is there already.
     pub fn attach(
         buffer: &mut gst::BufferRef,
@@ -79,6 +123,20 @@ impl Batch {
     /// What the buffer carries, to be changed.
     pub fn content_mut(&mut self) -> &mut BatchContent {
         &mut self.0.content
+    }
+}
+
+impl std::ops::Deref for Batch {
+    type Target = BatchMeta;
+
+    fn deref(&self) -> &BatchMeta {
+        &self.0.content.meta
+    }
+}
+
+impl std::ops::DerefMut for Batch {
+    fn deref_mut(&mut self) -> &mut BatchMeta {
+        &mut self.0.content.meta
     }
 }
 
@@ -210,13 +268,13 @@ mod tests {
         content.pictures.push(BatchPicture { buffer: decoded.clone(), info });
         Batch::attach(buffer.get_mut().unwrap(), content);
 
-        let mut copy = buffer.copy();
-        copy.get_mut().unwrap().meta_mut::<Batch>().unwrap().content_mut().meta.frames[0].pad_index = 5;
+        let mut copy = buffer.clone();
+        Batch::from_buffer_mut(&mut copy).unwrap().frames[0].pad_index = 5;
 
-        let original = buffer.meta::<Batch>().unwrap();
-        assert_eq!(original.content().meta.frames[0].pad_index, 3);
-        let copied = copy.meta::<Batch>().unwrap();
-        assert_eq!(copied.content().meta.frames[0].pad_index, 5);
+        let original = Batch::from_buffer(&buffer).unwrap();
+        assert_eq!(original.frames[0].pad_index, 3);
+        let copied = Batch::from_buffer(&copy).unwrap();
+        assert_eq!(copied.frames[0].pad_index, 5);
         assert_eq!(copied.content().pictures[0].buffer.as_ptr(), decoded.as_ptr());
     }
 

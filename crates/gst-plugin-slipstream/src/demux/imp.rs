@@ -34,6 +34,17 @@ pub struct SlipDemux {
     state: Mutex<State>,
 }
 
+/// When a frame is to be shown: at its own time where that is the one by which it was put into the batch of the given time,
+/// duration and liveness; else with the batch.
+fn frame_time(
+    own: Option<gst::ClockTime>,
+    (batch, duration, live): (Option<gst::ClockTime>, Option<gst::ClockTime>, bool),
+) -> Option<gst::ClockTime> {
+    let (Some(time), Some(batch), Some(duration)) = (own, batch, duration) else { return batch.or(own) };
+    let near = time >= batch && time - batch <= duration;
+    Some(if near && !live { time } else { batch })
+}
+
 impl SlipDemux {
     fn chain(&self, mut buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         let content = match buffer.make_mut().meta_mut::<Batch>() {
@@ -44,6 +55,7 @@ impl SlipDemux {
             }
         };
         let BatchContent { meta, pictures } = content;
+        let batch = (buffer.pts(), buffer.duration(), buffer.flags().contains(gst::BufferFlags::LIVE));
         self.end_missing(&meta);
         let mut result = Ok(gst::FlowSuccess::Ok);
         for (frame, BatchPicture { buffer: mut picture, info }) in meta.frames.into_iter().zip(pictures) {
@@ -57,7 +69,7 @@ impl SlipDemux {
             }
             // A further reference to the pixels, with attachments of its own.
             let buffer = picture.make_mut();
-            buffer.set_pts(frame.pts.map(gst::ClockTime::from_nseconds));
+            buffer.set_pts(frame_time(frame.pts.map(gst::ClockTime::from_nseconds), batch));
             let sources = meta.sources.iter().filter(|source| source.pad_index == index).cloned().collect();
             let meta = BatchMeta { frames: vec![frame], sources };
             Batch::attach(buffer, BatchContent { meta, pictures: Vec::new() });
@@ -73,9 +85,13 @@ impl SlipDemux {
         let rate = state.rate;
         let output = state.outputs.get_mut(&index)?;
         let mut events = Vec::new();
+        if output.ended {
+            // Sinks refuse whatever comes after an end but a flush.
+            events.push(gst::event::FlushStart::new());
+            events.push(gst::event::FlushStop::new(false));
+        }
         if output.info.is_none() || output.ended {
-            let id = output.pad.create_stream_id(&*self.obj(), Some(&format!("source-{index}")));
-            events.push(gst::event::StreamStart::builder(&id).group_id(gst::GroupId::next()).build());
+            events.push(self.stream_start(&output.pad, index));
         }
         if output.info.as_ref() != Some(info) || output.ended {
             match info.to_caps() {
@@ -117,12 +133,49 @@ impl SlipDemux {
         }
     }
 
+    /// Ends all streams that have not ended yet, those without a frame too.
+    fn end_all(&self) {
+        let pads: Vec<(gst::Pad, Option<gst::Event>)> = {
+            let mut state = self.state.lock();
+            let open = state.outputs.iter_mut().filter(|(_, output)| !output.ended);
+            open.map(|(index, output)| {
+                output.ended = true;
+                let start = output.info.is_none().then(|| self.stream_start(&output.pad, *index));
+                (output.pad.clone(), start)
+            })
+            .collect()
+        };
+        for (pad, start) in pads {
+            if let Some(start) = start {
+                pad.push_event(start);
+            }
+            pad.push_event(gst::event::Eos::new());
+        }
+    }
+
+    fn stream_start(&self, pad: &gst::Pad, index: u32) -> gst::Event {
+        let id = pad.create_stream_id(&*self.obj(), Some(&format!("source-{index}")));
+        gst::event::StreamStart::builder(&id).group_id(gst::GroupId::next()).build()
+    }
+
     fn sink_event(&self, event: gst::Event) -> bool {
         match event.view() {
             gst::EventView::Caps(caps) => {
                 let rate = caps.caps().structure(0).and_then(|s| s.get("framerate").ok());
                 self.state.lock().rate = rate;
                 true
+            }
+            gst::EventView::Eos(_) => {
+                self.end_all();
+                true
+            }
+            gst::EventView::FlushStop(_) => {
+                let mut state = self.state.lock();
+                state.flows.reset();
+                // Every stream begins anew.
+                state.outputs.values_mut().for_each(|output| (output.info, output.ended) = (None, false));
+                drop(state);
+                gst::Pad::event_default(&self.sinkpad, Some(&*self.obj()), event)
             }
             // The sources' streams have their own.
             gst::EventView::StreamStart(_) | gst::EventView::Segment(_) => true,
@@ -227,15 +280,14 @@ impl ElementImpl for SlipDemux {
     }
 
     fn release_pad(&self, pad: &gst::Pad) {
-        {
-            let mut state = self.state.lock();
-            state.outputs.retain(|_, output| output.pad != *pad);
-            state.flows.remove_pad(pad);
-        }
         let _ = pad.set_active(false);
         if let Err(err) = self.obj().remove_pad(pad) {
             gst::error!(CAT, imp = self, "cannot remove pad {}: {err}", pad.name());
         }
+        // Last, so that nobody requests a pad of this name while it is still there.
+        let mut state = self.state.lock();
+        state.outputs.retain(|_, output| output.pad != *pad);
+        state.flows.remove_pad(pad);
     }
 
     fn change_state(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Frames that a lane holds at most. Two absorb a jitter of one frame period either way; a live lane that gets a third
 /// gives up its oldest, so it lags by two frame periods at most.
-const LANE_DEPTH: usize = 2;
+pub(super) const LANE_DEPTH: usize = 2;
 
 /// What became of a frame that was offered to a lane.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,19 +33,40 @@ struct Lane<F> {
     live: bool,
     ended: bool,
     starts_anew: bool,
-    /// Added to the times of a recorded source that plays by the clock, so that its first frame is due when it arrives.
+    /// Added to the times of a recorded source that joined later or plays by the clock, so that its first frame is due
+    /// when it arrives.
     offset: i128,
+}
+
+impl<F> Lane<F> {
+    /// When the next frame is due.
+    fn due(&self) -> Option<u64> {
+        let head = self.frames.front()?;
+        Some(u64::try_from(i128::from(head.time) + self.offset).unwrap_or_default())
+    }
+
+    /// The time of the next frame if it begins anew; asked once.
+    fn takes_up(&mut self) -> Option<u64> {
+        let head = self.frames.front_mut()?;
+        std::mem::take(&mut head.starts_anew).then_some(head.time)
+    }
 }
 
 /// The waiting frames of every source.
 #[derive(Debug)]
 pub(super) struct Collector<F> {
     lanes: BTreeMap<u32, Lane<F>>,
+    /// Time of the last batch.
+    last: Option<u64>,
+    /// Whether the last batch was one of the clock.
+    ticking: bool,
+    /// How far the batches run ahead of the clock, after recorded sources alone were faster than it.
+    ahead: u64,
 }
 
 impl<F> Default for Collector<F> {
     fn default() -> Self {
-        Self { lanes: BTreeMap::new() }
+        Self { lanes: BTreeMap::new(), last: None, ticking: false, ahead: 0 }
     }
 }
 
@@ -90,6 +111,12 @@ impl<F> Collector<F> {
         }
     }
 
+    /// Begins a new timeline of batches.
+    pub(super) fn reset_time(&mut self) {
+        (self.last, self.ticking, self.ahead) = (None, false, 0);
+        self.lanes.values_mut().for_each(|lane| lane.offset = 0);
+    }
+
     /// Whether any lane's source is live.
     pub(super) fn any_live(&self) -> bool {
         self.lanes.values().any(|lane| lane.live)
@@ -123,38 +150,57 @@ impl<F> Collector<F> {
         offer
     }
 
-    /// The batch of the clock's tick at `now`: the next frame of each live lane that has one, and of each recorded lane
-    /// whose next frame is due.
-    pub(super) fn tick(&mut self, now: u64) -> Vec<(u32, F)> {
+    /// The batch of the clock's tick at `now` and its time: the next frame of each live lane that has one, and of each
+    /// recorded lane whose next frame is due.
+    pub(super) fn tick(&mut self, now: u64) -> (u64, Vec<(u32, F)>) {
+        if !std::mem::replace(&mut self.ticking, true) {
+            self.ahead = self.last.map_or(0, |last| (last + 1).saturating_sub(now));
+            for lane in self.lanes.values_mut() {
+                match lane.frames.front_mut() {
+                    Some(head) => head.starts_anew = true,
+                    None => lane.starts_anew = true,
+                }
+            }
+        }
+        let now = now + self.ahead;
+        self.last = Some(now);
         let mut batch = Vec::with_capacity(self.lanes.len());
         for (&index, lane) in &mut self.lanes {
-            let Some(head) = lane.frames.front_mut() else { continue };
-            if std::mem::take(&mut head.starts_anew) {
-                lane.offset = i128::from(now) - i128::from(head.time);
+            if let Some(first) = lane.takes_up() {
+                lane.offset = i128::from(now) - i128::from(first);
             }
-            if !lane.live && i128::from(head.time) + lane.offset > i128::from(now) {
+            if !lane.live && lane.due().is_some_and(|due| due > now) {
                 continue;
             }
             if let Some(head) = lane.frames.pop_front() {
                 batch.push((index, head.frame));
             }
         }
-        batch
+        (now, batch)
     }
 
     /// The next batch of recorded sources and its time, once each lane that has not ended holds a frame: the earliest
-    /// frame, and of the other lanes those that come less than half of `period` later.
+    /// frame, and of the other lanes those that come less than half of `period` later. Times never go back: a source that
+    /// joins late or starts over takes up where the others are.
     pub(super) fn collect(&mut self, period: u64) -> Option<(u64, Vec<(u32, F)>)> {
         if self.lanes.values().any(|lane| lane.frames.is_empty() && !lane.ended) {
             return None;
         }
-        let head = |lane: &Lane<F>| lane.frames.front().map(|head| head.time);
-        let first = self.lanes.values().filter_map(head).min()?;
-        let due = |lane: &Lane<F>| head(lane).is_some_and(|time| time - first < period.div_ceil(2).max(1));
-        let lanes = self.lanes.iter_mut().filter(|(_, lane)| due(lane));
+        for lane in self.lanes.values_mut() {
+            if let Some(first) = lane.takes_up() {
+                let late = self.last.filter(|&last| first < last);
+                lane.offset = late.map_or(0, |last| i128::from(last + period) - i128::from(first));
+            }
+        }
+        let first = self.lanes.values().filter_map(Lane::due).min()?;
+        let until = first + period.div_ceil(2).max(1);
+        let lanes = self.lanes.iter_mut().filter(|(_, lane)| lane.due().is_some_and(|due| due < until));
         let batch =
             lanes.filter_map(|(&index, lane)| lane.frames.pop_front().map(|head| (index, head.frame)));
-        Some((first, batch.collect()))
+        let batch = batch.collect();
+        let time = self.last.map_or(first, |last| first.max(last));
+        (self.last, self.ticking) = (Some(time), false);
+        Some((time, batch))
     }
 }
 
@@ -177,8 +223,8 @@ mod tests {
     fn a_live_lane_never_makes_the_others_wait() {
         let mut c = collector(&[true, true]);
         assert_eq!(c.offer(0, 0, "a0"), Offer::Taken);
-        assert_eq!(c.tick(5), [(0, "a0")]);
-        assert_eq!(c.tick(45), []);
+        assert_eq!(c.tick(5), (5, vec![(0, "a0")]));
+        assert_eq!(c.tick(45), (45, vec![]));
     }
 
     #[test]
@@ -187,8 +233,8 @@ mod tests {
         c.offer(0, 0, "a0");
         c.offer(0, 40, "a1");
         assert_eq!(c.offer(0, 80, "a2"), Offer::Replaced);
-        assert_eq!(c.tick(85), [(0, "a1")]);
-        assert_eq!(c.tick(125), [(0, "a2")]);
+        assert_eq!(c.tick(85), (85, vec![(0, "a1")]));
+        assert_eq!(c.tick(125), (125, vec![(0, "a2")]));
     }
 
     #[test]
@@ -206,25 +252,25 @@ mod tests {
         let mut c = collector(&[false]);
         c.offer(0, 1000, "a0");
         c.offer(0, 1200, "a1");
-        assert_eq!(c.tick(40), [(0, "a0")]);
-        assert_eq!(c.tick(200), []);
-        assert_eq!(c.tick(240), [(0, "a1")]);
+        assert_eq!(c.tick(40), (40, vec![(0, "a0")]));
+        assert_eq!(c.tick(200), (200, vec![]));
+        assert_eq!(c.tick(240), (240, vec![(0, "a1")]));
     }
 
     #[test]
     fn a_recorded_lane_that_starts_over_loses_nothing_and_goes_on_in_time() {
         let mut c = collector(&[false]);
         c.offer(0, 0, "a0");
-        assert_eq!(c.tick(40), [(0, "a0")]);
+        assert_eq!(c.tick(40), (40, vec![(0, "a0")]));
         c.offer(0, 40, "a1");
         c.end(0);
         c.restart(0);
         assert_eq!(c.offer(0, 0, "b0"), Offer::Taken);
-        assert_eq!(c.tick(80), [(0, "a1")]);
-        assert_eq!(c.tick(120), [(0, "b0")]);
+        assert_eq!(c.tick(80), (80, vec![(0, "a1")]));
+        assert_eq!(c.tick(120), (120, vec![(0, "b0")]));
         c.offer(0, 80, "b1");
-        assert_eq!(c.tick(160), []);
-        assert_eq!(c.tick(200), [(0, "b1")]);
+        assert_eq!(c.tick(160), (160, vec![]));
+        assert_eq!(c.tick(200), (200, vec![(0, "b1")]));
     }
 
     #[test]
@@ -243,5 +289,41 @@ mod tests {
         c.end(1);
         assert!(c.finished());
         assert_eq!(c.offer(1, 240, "b2"), Offer::Closed);
+    }
+
+    #[test]
+    fn a_recorded_lane_that_joins_late_takes_up_where_the_others_are() {
+        let mut c = collector(&[false]);
+        c.offer(0, 1000, "a0");
+        assert_eq!(c.collect(PERIOD), Some((1000, vec![(0, "a0")])));
+        c.open(1);
+        c.offer(0, 1040, "a1");
+        c.offer(1, 0, "b0");
+        assert_eq!(c.collect(PERIOD), Some((1040, vec![(0, "a1"), (1, "b0")])));
+        c.offer(0, 1080, "a2");
+        c.offer(1, 80, "b1");
+        assert_eq!(c.collect(PERIOD), Some((1080, vec![(0, "a2")])));
+        c.offer(0, 1120, "a3");
+        assert_eq!(c.collect(PERIOD), Some((1120, vec![(0, "a3"), (1, "b1")])));
+    }
+
+    #[test]
+    fn times_never_go_back_when_a_live_source_joins_or_leaves() {
+        let mut c = collector(&[false]);
+        for i in 0..10 {
+            c.offer(0, i * PERIOD, "a");
+            assert_eq!(c.collect(PERIOD), Some((i * PERIOD, vec![(0, "a")])));
+        }
+        // the clock is far behind
+        c.open(1);
+        c.set_live(1, true);
+        c.offer(0, 400, "a");
+        c.offer(1, 40, "b");
+        assert_eq!(c.tick(40), (361, vec![(0, "a"), (1, "b")]));
+        c.offer(0, 440, "a");
+        assert_eq!(c.tick(80), (401, vec![(0, "a")]));
+        c.close(1);
+        c.offer(0, 480, "a");
+        assert_eq!(c.collect(PERIOD), Some((441, vec![(0, "a")])));
     }
 }

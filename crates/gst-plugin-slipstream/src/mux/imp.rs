@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
@@ -6,7 +6,7 @@ use parking_lot::{Condvar, Mutex};
 use slipstream_meta::{FrameMeta, Size};
 
 use super::SlipMuxPad;
-use super::collect::{Collector, Offer};
+use super::collect::{Collector, LANE_DEPTH, Offer};
 use crate::frame::{PLANAR_FORMATS, picture_caps};
 use crate::meta::{Batch, BatchContent, BatchPicture, batch_caps};
 
@@ -18,6 +18,9 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 const DEFAULT_RATE: gst::Fraction = gst::Fraction::from_integer(25);
 /// Fastest rate that is taken over from a source.
 const MAX_RATE: f64 = 120.0;
+/// Frames of a source that are in use at once: those in its lane, one in the batch under way, and the one that the tiler
+/// shows.
+const FRAMES_IN_USE: u32 = LANE_DEPTH as u32 + 2;
 /// Name of the caps that carry a frame's wall clock (`add-reference-timestamp-meta` of the RTP elements).
 const UNIX_TIME_CAPS: &str = "timestamp/x-unix";
 
@@ -45,15 +48,17 @@ struct State {
     pads: BTreeMap<u32, SlipMuxPad>,
     frames: Collector<Waiting>,
     /// Pads that are between flush-start and flush-stop or not active.
-    flushing: std::collections::BTreeSet<u32>,
+    flushing: BTreeSet<u32>,
     stopped: bool,
+    /// No batches for a moment, while sources are told to seek.
+    seeking: bool,
+    last_seek: Option<gst::Seqnum>,
     playing: bool,
     started: bool,
     rate: Option<gst::Fraction>,
     /// Number of the last tick, counted in periods of `rate` since running time 0.
     last_tick: Option<u64>,
     waiting_for_clock: Option<gst::SingleShotClockId>,
-    segment: gst::FormattedSegment<gst::ClockTime>,
 }
 
 /// Instance data of [`super::SlipMux`].
@@ -103,8 +108,7 @@ impl SlipMux {
             stream.observe(time);
             (info, time)
         };
-        let number = pad.imp().count_frame();
-        if number == 0 {
+        if pad.imp().stream.lock().live.is_none() {
             let mut latency = gst::query::Latency::new();
             let live = pad.peer_query(&mut latency) && latency.result().0;
             gst::debug!(
@@ -113,8 +117,10 @@ impl SlipMux {
                 "first frame of a {} source: {info:?}",
                 if live { "live" } else { "recorded" }
             );
+            pad.imp().stream.lock().live = Some(live);
             self.state.lock().frames.set_live(index, live);
         }
+        let number = pad.imp().count_frame();
         let mut meta =
             FrameMeta::new(index, pad.imp().name(), number, Size::new(info.width(), info.height()));
         meta.pts = Some(time.nseconds());
@@ -186,11 +192,14 @@ impl SlipMux {
                 true
             }
             EventView::StreamStart(_) => {
-                // A source that had ended and starts anew is welcome.
+                // A source that had ended and starts anew is welcome, and may be another one than before.
+                pad.imp().stream.lock().live = None;
                 self.state.lock().frames.restart(index);
                 true
             }
-            EventView::Gap(_) | EventView::Tag(_) => true,
+            EventView::Gap(_) => true,
+            // What describes one source's stream (tags, groups, tables of contents) does not describe the batches.
+            _ if event.is_sticky() => true,
             _ => gst::Pad::event_default(pad, Some(&*self.obj()), event),
         }
     }
@@ -201,6 +210,11 @@ impl SlipMux {
             // Without this, decoders copy every frame into memory without padding.
             QueryViewMut::Allocation(q) => {
                 q.add_allocation_meta::<gst_video::VideoMeta>(None);
+                // Decoders with a fixed number of frames must have some left to work with.
+                let size = q.get().0.and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok());
+                if let Some(size) = size.and_then(|info| u32::try_from(info.size()).ok()) {
+                    q.add_allocation_pool(None::<&gst::BufferPool>, size, FRAMES_IN_USE, 0);
+                }
                 true
             }
             QueryViewMut::Caps(q) => {
@@ -224,11 +238,53 @@ impl SlipMux {
     fn src_event(&self, event: gst::Event) -> bool {
         match event.view() {
             gst::EventView::Qos(_) | gst::EventView::Reconfigure(_) | gst::EventView::Latency(_) => true,
-            _ => {
-                let pads: Vec<_> = self.state.lock().pads.values().cloned().collect();
-                pads.iter().fold(false, |handled, pad| pad.push_event(event.clone()) || handled)
+            gst::EventView::Seek(seek) => {
+                // Through several sinks the same seek comes several times.
+                if self.state.lock().last_seek.replace(seek.seqnum()) == Some(seek.seqnum()) {
+                    return true;
+                }
+                if seek.get().1.contains(gst::SeekFlags::FLUSH) {
+                    self.seek_flushing(&event)
+                } else {
+                    self.forward_upstream(&event)
+                }
             }
+            _ => self.forward_upstream(&event),
         }
+    }
+
+    fn forward_upstream(&self, event: &gst::Event) -> bool {
+        let pads: Vec<_> = self.state.lock().pads.values().cloned().collect();
+        pads.iter().fold(false, |handled, pad| pad.push_event(event.clone()) || handled)
+    }
+
+    /// Flushes downstream while the sources seek: running time starts over.
+    fn seek_flushing(&self, event: &gst::Event) -> bool {
+        let seqnum = event.seqnum();
+        // First, so that a batch that is turned back by the flush does not count as the end.
+        self.interrupt(|state| state.seeking = true);
+        self.srcpad.push_event(gst::event::FlushStart::builder().seqnum(seqnum).build());
+        let _ = self.srcpad.pause_task();
+        {
+            let mut state = self.state.lock();
+            state.last_tick = None;
+            state.frames.reset_time();
+        }
+        let handled = self.forward_upstream(event);
+        self.srcpad.push_event(gst::event::FlushStop::builder(true).seqnum(seqnum).build());
+        let restart = {
+            let mut state = self.state.lock();
+            state.seeking = false;
+            if state.started {
+                state.started = false;
+                state.rate = None;
+            }
+            !state.stopped
+        };
+        if restart && let Err(err) = self.start_task() {
+            gst::error!(CAT, imp = self, "cannot go on after a seek: {err}");
+        }
+        handled
     }
 
     fn src_query(&self, query: &mut gst::QueryRef) -> bool {
@@ -302,15 +358,18 @@ impl SlipMux {
             }
         }
         // Whoever waits for room in a lane must hear of it.
-        self.state.lock().stopped = true;
-        self.changed.notify_all();
+        let mut state = self.state.lock();
+        if !state.seeking {
+            state.stopped = true;
+            self.changed.notify_all();
+        }
     }
 
     /// Waits for the next batch to be due and puts it together.
     fn next(&self) -> Result<Next, gst::FlowError> {
         let mut state = self.state.lock();
         loop {
-            if state.stopped {
+            if state.stopped || state.seeking {
                 return Err(gst::FlowError::Flushing);
             }
             if state.frames.finished() {
@@ -324,7 +383,8 @@ impl SlipMux {
                     continue;
                 }
                 let Some(time) = self.wait_for_tick(&mut state, period) else { return Ok(Next::Retry) };
-                let frames = state.frames.tick(time.nseconds());
+                let (time, frames) = state.frames.tick(time.nseconds());
+                let time = gst::ClockTime::from_nseconds(time);
                 return Ok(Next::Batch(self.batch(state, rate, time, period, frames)));
             }
             match state.frames.collect(period.nseconds()) {
@@ -348,7 +408,11 @@ impl SlipMux {
             return None;
         };
         let now = clock.time().saturating_sub(base);
-        let tick = now.nseconds() / period.nseconds() + 1;
+        let mut tick = now.nseconds() / period.nseconds() + 1;
+        if state.last_tick == Some(tick) {
+            // The clock woke us a moment early.
+            tick += 1;
+        }
         if let Some(last) = state.last_tick.replace(tick)
             && tick > last + 1
         {
@@ -365,8 +429,13 @@ impl SlipMux {
         let (result, _) = parking_lot::MutexGuard::unlocked(state, || id.wait());
         state.waiting_for_clock = None;
         match result {
-            Ok(_) | Err(gst::ClockError::Early) if !state.stopped && state.playing => Some(time),
-            _ => None,
+            Ok(_) | Err(gst::ClockError::Early) if !state.stopped && !state.seeking && state.playing => {
+                Some(time)
+            }
+            _ => {
+                state.last_tick = None;
+                None
+            }
         }
     }
 
@@ -384,6 +453,7 @@ impl SlipMux {
             state.last_tick = None;
         }
         let mut content = BatchContent::default();
+        let by_clock = self.by_clock(&state);
         content.meta.sources = state.pads.values().map(|pad| pad.imp().describe()).collect();
         drop(state);
         // Recorded sources wait for room in their lanes.
@@ -394,6 +464,9 @@ impl SlipMux {
         }
         let mut buffer = gst::Buffer::new();
         if let Some(buffer) = buffer.get_mut() {
+            if by_clock {
+                buffer.set_flags(gst::BufferFlags::LIVE);
+            }
             buffer.set_pts(time);
             buffer.set_duration(period);
             Batch::attach(buffer, content);
@@ -418,7 +491,7 @@ impl SlipMux {
             self.srcpad.push_event(gst::event::Caps::new(&caps));
         }
         if first {
-            let segment = self.state.lock().segment.clone();
+            let segment = gst::FormattedSegment::<gst::ClockTime>::new();
             self.srcpad.push_event(gst::event::Segment::new(&segment));
         }
     }
@@ -431,23 +504,30 @@ impl SlipMux {
                 state.started = false;
                 state.rate = None;
                 state.last_tick = None;
-                let indices: Vec<u32> = state.pads.keys().copied().collect();
-                for index in indices {
+                state.last_seek = None;
+                state.frames.reset_time();
+                let pads: Vec<_> = state.pads.iter().map(|(&index, pad)| (index, pad.clone())).collect();
+                for (index, pad) in pads {
                     state.frames.reset(index);
+                    pad.imp().reset_counts();
                 }
             }
-            let element = self.obj().downgrade();
-            self.srcpad
-                .start_task(move || {
-                    if let Some(element) = element.upgrade() {
-                        element.imp().task();
-                    }
-                })
-                .map_err(|_| gst::loggable_error!(CAT, "cannot start the task"))
+            self.start_task()
         } else {
             self.interrupt(|state| state.stopped = true);
             self.srcpad.stop_task().map_err(|_| gst::loggable_error!(CAT, "cannot stop the task"))
         }
+    }
+
+    fn start_task(&self) -> Result<(), gst::LoggableError> {
+        let element = self.obj().downgrade();
+        self.srcpad
+            .start_task(move || {
+                if let Some(element) = element.upgrade() {
+                    element.imp().task();
+                }
+            })
+            .map_err(|_| gst::loggable_error!(CAT, "cannot start the task"))
     }
 
     /// Changes the state and wakes everyone who waits for something else.
@@ -466,6 +546,7 @@ impl ObjectSubclass for SlipMux {
     const NAME: &'static str = "GstSlipMux";
     type Type = super::SlipMux;
     type ParentType = gst::Element;
+    type Interfaces = (gst::ChildProxy,);
 
     fn with_class(class: &Self::Class) -> Self {
         let template = class.pad_template("src").expect("the class has a src template");
@@ -541,6 +622,23 @@ impl ObjectImpl for SlipMux {
 }
 
 impl GstObjectImpl for SlipMux {}
+
+/// Properties of pads can be set on the element: `sink_0::source-name=Gate`.
+impl ChildProxyImpl for SlipMux {
+    fn children_count(&self) -> u32 {
+        self.state.lock().pads.len() as u32
+    }
+
+    fn child_by_index(&self, index: u32) -> Option<glib::Object> {
+        let state = self.state.lock();
+        state.pads.values().nth(index as usize).map(|pad| pad.clone().upcast())
+    }
+
+    fn child_by_name(&self, name: &str) -> Option<glib::Object> {
+        let state = self.state.lock();
+        state.pads.values().find(|pad| pad.name() == name).map(|pad| pad.clone().upcast())
+    }
+}
 
 impl ElementImpl for SlipMux {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
@@ -624,6 +722,7 @@ impl ElementImpl for SlipMux {
             gst::error!(CAT, imp = self, "cannot add pad {}: {err}", pad.name());
             return None;
         }
+        self.obj().child_added(&pad, &pad.name());
         Some(pad.upcast())
     }
 
@@ -631,14 +730,16 @@ impl ElementImpl for SlipMux {
         let Some(mux_pad) = pad.downcast_ref::<SlipMuxPad>() else { return };
         let index = mux_pad.imp().index();
         let _ = pad.set_active(false);
+        if let Err(err) = self.obj().remove_pad(pad) {
+            gst::error!(CAT, imp = self, "cannot remove pad {}: {err}", pad.name());
+        }
+        self.obj().child_removed(pad, &pad.name());
+        // Last, so that nobody requests a pad of this name while it is still there.
         self.interrupt(|state| {
             state.pads.remove(&index);
             state.frames.close(index);
             state.flushing.remove(&index);
         });
-        if let Err(err) = self.obj().remove_pad(pad) {
-            gst::error!(CAT, imp = self, "cannot remove pad {}: {err}", pad.name());
-        }
     }
 
     fn change_state(

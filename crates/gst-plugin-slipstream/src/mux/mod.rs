@@ -29,7 +29,7 @@ mod pad;
 
 glib::wrapper! {
     /// The element `slipmux`.
-    pub struct SlipMux(ObjectSubclass<imp::SlipMux>) @extends gst::Element, gst::Object;
+    pub struct SlipMux(ObjectSubclass<imp::SlipMux>) @extends gst::Element, gst::Object, @implements gst::ChildProxy;
 }
 
 glib::wrapper! {

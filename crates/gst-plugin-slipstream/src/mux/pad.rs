@@ -15,6 +15,8 @@ const RATE_FRAMES: u64 = 12;
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     pub(super) info: Option<gst_video::VideoInfo>,
+    /// Whether the source is live; asked once per stream.
+    pub(super) live: Option<bool>,
     pub(super) segment: gst::FormattedSegment<gst::ClockTime>,
     /// First time and number of frames since, until the rate is known.
     measured: Option<(gst::ClockTime, u64)>,
@@ -106,6 +108,12 @@ impl SlipMuxPad {
         let number = source.frames;
         source.frames += 1;
         number
+    }
+
+    /// Counts from 0 again.
+    pub(super) fn reset_counts(&self) {
+        let mut source = self.source.lock();
+        (source.frames, source.dropped) = (0, 0);
     }
 
     pub(super) fn count_dropped(&self) {

@@ -1,0 +1,12 @@
+//! The elements from outside: in harnesses and small pipelines.
+
+mod common;
+mod demux;
+mod examples;
+mod infer;
+mod launch;
+mod mux;
+mod mux_load;
+mod osd;
+mod registry;
+mod tiler;
