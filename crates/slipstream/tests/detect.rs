@@ -38,7 +38,7 @@ fn expected(model: &Path, image: &RgbImage) -> Value {
     let picture = Picture::new(format, size, Colorimetry::default(), planes).unwrap();
     let found = detector.detect(&[picture]).unwrap().remove(0);
     let objects = found.iter().map(|object| {
-        let label = detector.labels().class(object.class_id).map(|label| label.to_string());
+        let label = detector.labels().class(object.class_id).map(ToString::to_string);
         let r = object.rect;
         serde_json::json!({
             "class": object.class_id,

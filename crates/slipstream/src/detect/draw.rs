@@ -150,7 +150,7 @@ impl<'a> Artist<'a> {
         let mut image = match pixels {
             Pixels::Image(image) => image,
             Pixels::Video { buffer, info } => self
-                .to_rgb(&buffer, &info)
+                .convert(&buffer, &info)
                 .map_err(|reason| GalleryError::Convert { path: file.path.clone(), reason })?,
         };
         self.annotate(&mut image, frame);
@@ -170,7 +170,7 @@ impl<'a> Artist<'a> {
         }
     }
 
-    fn to_rgb(&mut self, buffer: &gst::BufferRef, info: &gst_video::VideoInfo) -> Result<RgbImage, String> {
+    fn convert(&mut self, buffer: &gst::BufferRef, info: &gst_video::VideoInfo) -> Result<RgbImage, String> {
         let converter = match self.converter.take().filter(|converter| converter.from == *info) {
             Some(converter) => converter,
             None => Converter::new(info).map_err(|error| error.to_string())?,

@@ -69,7 +69,7 @@ fn io_reason(error: &io::Error) -> String {
 pub enum DetectError {
     /// The detector cannot go on.
     #[error(transparent)]
-    Detector(#[from] DetectorError),
+    Detector(Box<DetectorError>),
     /// A picture cannot be written.
     #[error(transparent)]
     Gallery(#[from] GalleryError),
@@ -79,6 +79,12 @@ pub enum DetectError {
     /// The system grants no thread.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
+}
+
+impl From<DetectorError> for DetectError {
+    fn from(error: DetectorError) -> Self {
+        Self::Detector(error.into())
+    }
 }
 
 /// A file to look at.
@@ -174,7 +180,7 @@ fn look(
     batch_size: usize,
     keep_pixels: bool,
     done: &SyncSender<Vec<Item<Done>>>,
-) -> Result<(), DetectorError> {
+) -> Result<(), DetectError> {
     loop {
         let batch: Vec<_> = readers.by_ref().take(batch_size).collect();
         if batch.is_empty() {

@@ -40,7 +40,8 @@ pub(super) enum Pixels {
     Video { buffer: gst::Buffer, info: Arc<gst_video::VideoInfo> },
 }
 
-/// Pixels that can be read.
+/// Pixels that can be read. Few exist at a time.
+#[allow(clippy::large_enum_variant, reason = "a box for each frame would gain nothing")]
 pub(super) enum Mapped<'a> {
     Image(&'a RgbImage),
     Video(gst_video::VideoFrameRef<&'a gst::BufferRef>),
@@ -172,7 +173,8 @@ fn read_picture(reader: ImageReader<BufReader<File>>) -> image::ImageResult<RgbI
     Ok(image.into_rgb8())
 }
 
-fn other(error: impl ToString) -> FileError {
+/// An element is missing or does not fit.
+fn broken(error: impl std::fmt::Display) -> FileError {
     FileError::Video(Fault::Other(error.to_string()))
 }
 
@@ -183,23 +185,23 @@ fn read_video(
     frames: &SyncSender<Result<Frame, FileError>>,
 ) -> Result<(), FileError> {
     let pipeline = gst::Pipeline::new();
-    let source = gst::ElementFactory::make("filesrc").property("location", path).build().map_err(other)?;
+    let source = gst::ElementFactory::make("filesrc").property("location", path).build().map_err(broken)?;
     // Only video is decoded.
     let raw = gst::Caps::builder("video/x-raw").any_features().build();
     let decode = gst::ElementFactory::make("decodebin")
         .property("caps", raw)
         .property("expose-all-streams", false)
         .build()
-        .map_err(other)?;
-    let convert = gst::ElementFactory::make("videoconvert").build().map_err(other)?;
+        .map_err(broken)?;
+    let convert = gst::ElementFactory::make("videoconvert").build().map_err(broken)?;
     let sink = gst_app::AppSink::builder()
         .caps(&gst_video::VideoCapsBuilder::new().format_list(FORMATS).build())
         .sync(false)
         .max_buffers(DECODED_AHEAD)
         .build();
-    pipeline.add_many([&source, &decode, &convert, sink.upcast_ref()]).map_err(other)?;
-    source.link(&decode).map_err(other)?;
-    convert.link(&sink).map_err(other)?;
+    pipeline.add_many([&source, &decode, &convert, sink.upcast_ref()]).map_err(broken)?;
+    source.link(&decode).map_err(broken)?;
+    convert.link(&sink).map_err(broken)?;
     pipeline.connect_deep_element_added(move |_, _, element| {
         let libav = element.factory().is_some_and(|factory| factory.name().starts_with("avdec_"));
         if libav && element.find_property("max-threads").is_some() {
@@ -254,7 +256,7 @@ fn pull(
     every: u64,
     frames: &SyncSender<Result<Frame, FileError>>,
 ) -> Result<(), FileError> {
-    let bus = pipeline.bus().ok_or_else(|| other("the pipeline has no bus"))?;
+    let bus = pipeline.bus().ok_or_else(|| broken("the pipeline has no bus"))?;
     // If it fails, the bus says why.
     let _ = pipeline.set_state(gst::State::Playing);
     let mut number = 0u64;
