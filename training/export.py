@@ -10,6 +10,9 @@ from onnx import TensorProto, helper
 from detector.net import CONFIGS, CLASSES, Config, Detector, Exported, macs
 
 OPSET, IR_VERSION = 17, 8
+# Added to the class logits: training with ignored regions leaves scores too high. With these, a score is close to the share of boxes
+# of that score that are right on the held-out sources. Order and AP of a class do not change.
+LOGIT_SHIFT = (-0.4, -0.85, -0.85, -0.4)
 
 
 def load(checkpoint):
@@ -18,6 +21,9 @@ def load(checkpoint):
     cfg = Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in state["config"].items()})
     net = Detector(cfg)
     net.load_state_dict(state["ema"])
+    with torch.no_grad():
+        for head in net.heads:
+            head.cls.bias += torch.tensor(LOGIT_SHIFT)
     return net.deploy(), cfg
 
 
