@@ -3,14 +3,14 @@ use std::sync::LazyLock;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::{Condvar, Mutex};
-use slipstream_meta::{FrameMeta, Size};
+use slipstream_meta::FrameMeta;
 
 use super::SlipMuxPad;
-use super::collect::{Collector, LANE_DEPTH, Offer};
+use super::collect::Collector;
 use crate::frame::{PLANAR_FORMATS, picture_caps};
 use crate::meta::{Batch, BatchContent, BatchPicture, batch_caps};
 
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("slipmux", gst::DebugColorFlags::empty(), Some("Slipstream multiplexer"))
 });
 
@@ -18,11 +18,6 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 const DEFAULT_RATE: gst::Fraction = gst::Fraction::from_integer(25);
 /// Fastest rate that is taken over from a source.
 const MAX_RATE: f64 = 120.0;
-/// Frames of a source that are in use at once: those in its lane, one in the batch under way, and the one that the tiler
-/// shows.
-const FRAMES_IN_USE: u32 = LANE_DEPTH as u32 + 2;
-/// Name of the caps that carry a frame's wall clock (`add-reference-timestamp-meta` of the RTP elements).
-const UNIX_TIME_CAPS: &str = "timestamp/x-unix";
 
 #[derive(Debug, Clone)]
 struct Settings {
@@ -38,35 +33,35 @@ impl Default for Settings {
 
 /// A frame that waits for its batch.
 #[derive(Debug)]
-struct Waiting {
-    meta: FrameMeta,
-    picture: BatchPicture,
+pub(super) struct Waiting {
+    pub(super) meta: FrameMeta,
+    pub(super) picture: BatchPicture,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    pads: BTreeMap<u32, SlipMuxPad>,
-    frames: Collector<Waiting>,
+pub(super) struct State {
+    pub(super) pads: BTreeMap<u32, SlipMuxPad>,
+    pub(super) frames: Collector<Waiting>,
     /// Pads that are between flush-start and flush-stop or not active.
-    flushing: BTreeSet<u32>,
-    stopped: bool,
+    pub(super) flushing: BTreeSet<u32>,
+    pub(super) stopped: bool,
     /// No batches for a moment, while sources are told to seek.
-    seeking: bool,
-    last_seek: Option<gst::Seqnum>,
-    playing: bool,
-    started: bool,
-    rate: Option<gst::Fraction>,
+    pub(super) seeking: bool,
+    pub(super) last_seek: Option<gst::Seqnum>,
+    pub(super) playing: bool,
+    pub(super) started: bool,
+    pub(super) rate: Option<gst::Fraction>,
     /// Number of the last tick, counted in periods of `rate` since running time 0.
-    last_tick: Option<u64>,
-    waiting_for_clock: Option<gst::SingleShotClockId>,
+    pub(super) last_tick: Option<u64>,
+    pub(super) waiting_for_clock: Option<gst::SingleShotClockId>,
 }
 
 /// Instance data of [`super::SlipMux`].
 pub struct SlipMux {
-    srcpad: gst::Pad,
+    pub(super) srcpad: gst::Pad,
     settings: Mutex<Settings>,
-    state: Mutex<State>,
-    changed: Condvar,
+    pub(super) state: Mutex<State>,
+    pub(super) changed: Condvar,
 }
 
 enum Next {
@@ -80,225 +75,8 @@ fn period(rate: gst::Fraction) -> gst::ClockTime {
     gst::ClockTime::SECOND.mul_div_round(denom, numer).unwrap_or(gst::ClockTime::SECOND)
 }
 
-fn wall_clock(buffer: &gst::BufferRef) -> Option<u64> {
-    let from_camera = buffer
-        .iter_meta::<gst::ReferenceTimestampMeta>()
-        .find(|meta| meta.reference().structure(0).is_some_and(|s| s.name() == UNIX_TIME_CAPS))
-        .map(|meta| meta.timestamp().nseconds());
-    from_camera.or_else(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
-        u64::try_from(now.as_nanos()).ok()
-    })
-}
-
 impl SlipMux {
-    fn sink_chain(&self, pad: &SlipMuxPad, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let index = pad.imp().index();
-        let (info, time) = {
-            let mut stream = pad.imp().stream.lock();
-            let info = stream.info.clone().ok_or(gst::FlowError::NotNegotiated)?;
-            let time = match buffer.pts() {
-                Some(pts) => stream.segment.to_running_time(pts),
-                None => Some(self.obj().current_running_time().unwrap_or_default()),
-            };
-            let Some(time) = time else {
-                gst::debug!(CAT, obj = pad, "frame outside of its segment: {buffer:?}");
-                return Ok(gst::FlowSuccess::Ok);
-            };
-            stream.observe(time);
-            (info, time)
-        };
-        if pad.imp().stream.lock().live.is_none() {
-            let mut latency = gst::query::Latency::new();
-            let live = pad.peer_query(&mut latency) && latency.result().0;
-            gst::debug!(
-                CAT,
-                obj = pad,
-                "first frame of a {} source: {info:?}",
-                if live { "live" } else { "recorded" }
-            );
-            pad.imp().stream.lock().live = Some(live);
-            self.state.lock().frames.set_live(index, live);
-        }
-        let number = pad.imp().count_frame();
-        let mut meta =
-            FrameMeta::new(index, pad.imp().name(), number, Size::new(info.width(), info.height()));
-        meta.pts = Some(time.nseconds());
-        meta.wall_clock = wall_clock(&buffer);
-        let mut waiting = Waiting { meta, picture: BatchPicture { buffer, info } };
-
-        let mut state = self.state.lock();
-        loop {
-            if state.stopped || state.flushing.contains(&index) {
-                return Err(gst::FlowError::Flushing);
-            }
-            waiting = match state.frames.offer(index, time.nseconds(), waiting) {
-                Offer::Taken => break,
-                Offer::Replaced => {
-                    pad.imp().count_dropped();
-                    break;
-                }
-                Offer::Closed => return Err(gst::FlowError::Eos),
-                Offer::Full(waiting) => {
-                    self.changed.wait(&mut state);
-                    waiting
-                }
-            };
-        }
-        self.changed.notify_all();
-        Ok(gst::FlowSuccess::Ok)
-    }
-
-    fn sink_event(&self, pad: &SlipMuxPad, event: gst::Event) -> bool {
-        use gst::EventView;
-        let index = pad.imp().index();
-        match event.view() {
-            EventView::Caps(caps) => match gst_video::VideoInfo::from_caps(caps.caps()) {
-                Ok(info) => {
-                    pad.imp().stream.lock().set_info(info);
-                    true
-                }
-                Err(_) => {
-                    gst::error!(CAT, obj = pad, "cannot use caps {}", caps.caps());
-                    false
-                }
-            },
-            EventView::Segment(segment) => {
-                let Some(segment) = segment.segment().downcast_ref::<gst::ClockTime>() else {
-                    gst::error!(CAT, obj = pad, "segment is not in time");
-                    return false;
-                };
-                pad.imp().stream.lock().segment = segment.clone();
-                true
-            }
-            EventView::Eos(_) => {
-                gst::debug!(CAT, obj = pad, "end of stream");
-                self.state.lock().frames.end(index);
-                self.changed.notify_all();
-                true
-            }
-            EventView::FlushStart(_) => {
-                let mut state = self.state.lock();
-                state.flushing.insert(index);
-                state.frames.reset(index);
-                self.changed.notify_all();
-                true
-            }
-            EventView::FlushStop(_) => {
-                pad.imp().stream.lock().segment = gst::FormattedSegment::new();
-                let mut state = self.state.lock();
-                state.flushing.remove(&index);
-                state.frames.reset(index);
-                true
-            }
-            EventView::StreamStart(_) => {
-                // A source that had ended and starts anew is welcome, and may be another one than before.
-                pad.imp().stream.lock().live = None;
-                self.state.lock().frames.restart(index);
-                true
-            }
-            EventView::Gap(_) => true,
-            // What describes one source's stream (tags, groups, tables of contents) does not describe the batches.
-            _ if event.is_sticky() => true,
-            _ => gst::Pad::event_default(pad, Some(&*self.obj()), event),
-        }
-    }
-
-    fn sink_query(&self, pad: &SlipMuxPad, query: &mut gst::QueryRef) -> bool {
-        use gst::QueryViewMut;
-        match query.view_mut() {
-            // Without this, decoders copy every frame into memory without padding.
-            QueryViewMut::Allocation(q) => {
-                q.add_allocation_meta::<gst_video::VideoMeta>(None);
-                // Decoders with a fixed number of frames must have some left to work with.
-                let size = q.get().0.and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok());
-                if let Some(size) = size.and_then(|info| u32::try_from(info.size()).ok()) {
-                    q.add_allocation_pool(None::<&gst::BufferPool>, size, FRAMES_IN_USE, 0);
-                }
-                true
-            }
-            QueryViewMut::Caps(q) => {
-                let caps = pad.pad_template_caps();
-                let caps = q.filter_owned().map_or_else(
-                    || caps.clone(),
-                    |filter| filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),
-                );
-                q.set_result(&caps);
-                true
-            }
-            QueryViewMut::AcceptCaps(q) => {
-                let accepted = q.caps().can_intersect(&pad.pad_template_caps());
-                q.set_result(accepted);
-                true
-            }
-            _ => gst::Pad::query_default(pad, Some(&*self.obj()), query),
-        }
-    }
-
-    fn src_event(&self, event: gst::Event) -> bool {
-        match event.view() {
-            gst::EventView::Qos(_) | gst::EventView::Reconfigure(_) | gst::EventView::Latency(_) => true,
-            gst::EventView::Seek(seek) => {
-                // Through several sinks the same seek comes several times.
-                if self.state.lock().last_seek.replace(seek.seqnum()) == Some(seek.seqnum()) {
-                    return true;
-                }
-                if seek.get().1.contains(gst::SeekFlags::FLUSH) {
-                    self.seek_flushing(&event)
-                } else {
-                    self.forward_upstream(&event)
-                }
-            }
-            _ => self.forward_upstream(&event),
-        }
-    }
-
-    fn forward_upstream(&self, event: &gst::Event) -> bool {
-        let pads: Vec<_> = self.state.lock().pads.values().cloned().collect();
-        pads.iter().fold(false, |handled, pad| pad.push_event(event.clone()) || handled)
-    }
-
-    /// Flushes downstream while the sources seek: running time starts over.
-    fn seek_flushing(&self, event: &gst::Event) -> bool {
-        let seqnum = event.seqnum();
-        // First, so that a batch that is turned back by the flush does not count as the end.
-        self.interrupt(|state| state.seeking = true);
-        self.srcpad.push_event(gst::event::FlushStart::builder().seqnum(seqnum).build());
-        let _ = self.srcpad.pause_task();
-        {
-            let mut state = self.state.lock();
-            state.last_tick = None;
-            state.frames.reset_time();
-        }
-        let handled = self.forward_upstream(event);
-        self.srcpad.push_event(gst::event::FlushStop::builder(true).seqnum(seqnum).build());
-        let restart = {
-            let mut state = self.state.lock();
-            state.seeking = false;
-            if state.started {
-                state.started = false;
-                state.rate = None;
-            }
-            !state.stopped
-        };
-        if restart && let Err(err) = self.start_task() {
-            gst::error!(CAT, imp = self, "cannot go on after a seek: {err}");
-        }
-        handled
-    }
-
-    fn src_query(&self, query: &mut gst::QueryRef) -> bool {
-        match query.view_mut() {
-            gst::QueryViewMut::Latency(q) if self.by_clock(&self.state.lock()) => {
-                // Batches are stamped when they leave, so what happened upstream does not matter.
-                q.set(true, gst::ClockTime::ZERO, gst::ClockTime::NONE);
-                true
-            }
-            _ => gst::Pad::query_default(&self.srcpad, Some(&*self.obj()), query),
-        }
-    }
-
-    fn by_clock(&self, state: &State) -> bool {
+    pub(super) fn by_clock(&self, state: &State) -> bool {
         self.settings.lock().live || state.frames.any_live()
     }
 
@@ -519,7 +297,7 @@ impl SlipMux {
         }
     }
 
-    fn start_task(&self) -> Result<(), gst::LoggableError> {
+    pub(super) fn start_task(&self) -> Result<(), gst::LoggableError> {
         let element = self.obj().downgrade();
         self.srcpad
             .start_task(move || {
@@ -531,7 +309,7 @@ impl SlipMux {
     }
 
     /// Changes the state and wakes everyone who waits for something else.
-    fn interrupt(&self, change: impl FnOnce(&mut State)) {
+    pub(super) fn interrupt(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock();
         change(&mut state);
         if let Some(id) = &state.waiting_for_clock {
@@ -559,7 +337,7 @@ impl ObjectSubclass for SlipMux {
                 )
             })
             .event_function(|_, parent, event| {
-                Self::catch_panic_pad_function(parent, || false, |mux| mux.src_event(event))
+                Self::catch_panic_pad_function(parent, || false, |mux| mux.src_event(&event))
             })
             .query_function(|_, parent, query| {
                 Self::catch_panic_pad_function(parent, || false, |mux| mux.src_query(query))

@@ -25,7 +25,9 @@ use gst::{glib, prelude::*};
 
 mod collect;
 mod imp;
+mod input;
 mod pad;
+mod upstream;
 
 glib::wrapper! {
     /// The element `slipmux`.

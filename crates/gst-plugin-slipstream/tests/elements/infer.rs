@@ -155,7 +155,7 @@ fn objects_are_held_until_the_next_look() {
     assert_eq!(push(1), (true, vec![(32, 0)]));
     harness.push_and_pull(MakeBatch::of_sources([9]).buffer(0)).unwrap();
     let looked_at = found(&harness.push_and_pull(batch(&[Some(2)])).unwrap()).remove(0);
-    assert!(looked_at.1 == [] || looked_at == (true, vec![(64, 0)]), "{looked_at:?}");
+    assert!(looked_at.1.is_empty() || looked_at == (true, vec![(64, 0)]), "{looked_at:?}");
 }
 
 #[test]
