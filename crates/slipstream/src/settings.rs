@@ -357,7 +357,7 @@ pub struct SourceArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Detection")]
 pub struct DetectorArgs {
-    /// Detector configuration in DeepStream's nvinfer format, INI or YAML
+    /// Detector: its configuration in DeepStream's nvinfer format, INI or YAML, or a name of `slipstream model list`
     #[arg(long, value_name = "CONFIG", env = "SLIPSTREAM_MODEL")]
     pub model: Option<PathBuf>,
 

@@ -37,7 +37,7 @@ pub struct DetectArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Detector configuration in DeepStream's nvinfer format, INI or YAML
+    /// Detector: its configuration in DeepStream's nvinfer format, INI or YAML, or a name of `slipstream model list`
     #[arg(long, value_name = "CONFIG", env = "SLIPSTREAM_MODEL")]
     model: Option<PathBuf>,
 

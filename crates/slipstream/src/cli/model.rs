@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use slipstream_infer::InferConfig;
-use slipstream_infer::config::Model;
+use slipstream_infer::config::{Dims, Model};
 
 use crate::models::catalogue::{self, CATALOGUE, Release};
 use crate::models::download::Progress;
@@ -143,7 +143,7 @@ impl Row {
     fn look_inside(&mut self, config: &Path) -> Result<(), Box<dyn std::error::Error>> {
         let (config, _) = InferConfig::load(config)?;
         self.class_count = config.num_detected_classes as usize;
-        let size = config.infer_dims.map(|dims| dims.size());
+        let size = config.infer_dims.map(Dims::size);
         (self.width, self.height) = (size.map(|size| size.width), size.map(|size| size.height));
         if let Some(Model::Onnx(path)) = &config.model {
             let file =

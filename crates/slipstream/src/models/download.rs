@@ -96,7 +96,7 @@ pub enum DownloadError {
         expected: String,
     },
     /// It broke too often.
-    #[error("{url}: {reason}; gave up after {attempts} attempts. The same command goes on at byte {kept}")]
+    #[error("{url}: {reason}; gave up after {attempts} attempts{}", resume(*.kept))]
     Broken {
         /// What was asked for.
         url: String,
@@ -121,6 +121,14 @@ pub enum DownloadError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+fn resume(kept: u64) -> String {
+    if kept == 0 {
+        String::new()
+    } else {
+        format!(". The same command goes on after the {kept} bytes that came")
+    }
 }
 
 /// What ends an attempt early.
