@@ -52,7 +52,6 @@ pub(crate) fn rtsp_source(
         .property("latency", options.latency)
         .property("tcp-timeout", micros)
         .property("timeout", micros)
-        .property("drop-on-latency", true)
         .property("add-reference-timestamp-meta", true)
         .build()?;
     log_in(&source, credentials);

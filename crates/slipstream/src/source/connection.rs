@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
+use parking_lot::Mutex;
 
 use super::bin::CameraBin;
+use super::catch_up::CatchUp;
 use super::{Event, Shared};
 use crate::fault;
 use crate::rtsp_client::{Offer, RtspOptions, log_in, rtsp_source};
@@ -66,6 +68,9 @@ impl Connection {
         // The camera's own state: neither its failures nor its waiting hold up the pipeline.
         bin.set_locked_state(true);
         limit_decoder_threads(&bin, plan.decoder_threads);
+        if plan.input.is_live() {
+            keep_up(&bin, shared);
+        }
 
         let convert = gst::ElementFactory::make("videoconvert").build()?;
         bin.add(&convert)?;
@@ -148,6 +153,41 @@ fn limit_decoder_threads(bin: &gst::Bin, threads: u32) {
             element.set_property("max-threads", threads as i32);
         }
     });
+}
+
+/// Lets decoders leave out what comes too late. Without this, a decoder that is too slow makes the delay and the memory
+/// grow; the jitter buffer's own remedy, dropping packets, leaves broken pictures.
+fn keep_up(bin: &gst::Bin, shared: &Arc<Shared>) {
+    let shared = Arc::downgrade(shared);
+    bin.connect_deep_element_added(move |_, _, element| {
+        let decodes =
+            element.factory().is_some_and(|factory| factory.has_type(gst::ElementFactoryType::DECODER));
+        let Some(pad) = element.static_pad("sink").filter(|_| decodes) else { return };
+        let (element, shared) = (element.downgrade(), shared.clone());
+        let catch_up = Mutex::new(CatchUp::default());
+        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+            let (Some(buffer), Some(element)) = (info.buffer(), element.upgrade()) else {
+                return gst::PadProbeReturn::Ok;
+            };
+            let Some(lag) = lag(pad, buffer, &element) else { return gst::PadProbeReturn::Ok };
+            let is_key_frame = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+            if catch_up.lock().takes(is_key_frame, lag) {
+                return gst::PadProbeReturn::Ok;
+            }
+            if let Some(shared) = shared.upgrade() {
+                shared.count_left_out();
+            }
+            gst::PadProbeReturn::Drop
+        });
+    });
+}
+
+/// How long a coded picture has waited since it was received.
+fn lag(pad: &gst::Pad, buffer: &gst::BufferRef, element: &gst::Element) -> Option<Duration> {
+    let event = pad.sticky_event::<gst::event::Segment>(0)?;
+    let segment = event.segment().downcast_ref::<gst::ClockTime>()?;
+    let received = segment.to_running_time(buffer.dts_or_pts()?)?;
+    Some(element.current_running_time()?.saturating_sub(received).into())
 }
 
 fn link_video(pad: &gst::Pad, convert: &gst::Element) {

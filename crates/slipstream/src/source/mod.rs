@@ -6,6 +6,7 @@
 
 mod backoff;
 mod bin;
+mod catch_up;
 mod connection;
 
 use std::sync::Arc;
@@ -103,6 +104,7 @@ struct Shared {
     frames: AtomicU64,
     last_frame: Mutex<Option<Instant>>,
     reconnects: AtomicU64,
+    left_out: AtomicU64,
     events: SyncSender<Event>,
 }
 
@@ -110,6 +112,10 @@ impl Shared {
     fn saw_frame(&self) {
         self.frames.fetch_add(1, Ordering::Relaxed);
         *self.last_frame.lock() = Some(Instant::now());
+    }
+
+    fn count_left_out(&self) {
+        self.left_out.fetch_add(1, Ordering::Relaxed);
     }
 
     fn tell(&self, event: Event) {
@@ -161,6 +167,7 @@ impl Camera {
             frames: AtomicU64::new(0),
             last_frame: Mutex::new(None),
             reconnects: AtomicU64::new(0),
+            left_out: AtomicU64::new(0),
             events: sender,
         });
         let supervisor = Supervisor {
@@ -202,9 +209,10 @@ impl Camera {
         self.shared.frames.load(Ordering::Relaxed)
     }
 
-    /// Frames that were given up because newer ones came before they had their turn.
+    /// Frames that were given up: because newer ones came before they had their turn, or undecoded because the decoder did
+    /// not keep up.
     pub fn dropped(&self) -> u64 {
-        self.mux_pad.property("dropped")
+        self.mux_pad.property::<u64>("dropped") + self.shared.left_out.load(Ordering::Relaxed)
     }
 
     /// Times it was connected anew.
@@ -315,7 +323,7 @@ impl Supervisor {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => {
-                    self.mux_pad.set_property("status", self.shared.state.lock().status())
+                    self.mux_pad.set_property("status", self.shared.state.lock().status());
                 }
             }
         }
@@ -376,7 +384,7 @@ impl Supervisor {
                     return End::Lost(format!("no frame for {:.0} s", limit.as_secs_f64()));
                 }
                 Some(_) if *self.shared.state.lock() == CameraState::Connecting => {
-                    self.enter(CameraState::Live)
+                    self.enter(CameraState::Live);
                 }
                 None if started.elapsed() > limit + CONNECT_GRACE
                     && !matches!(self.input, Input::File(_)) =>
