@@ -168,7 +168,7 @@ fn a_cut_connection_goes_on_where_it_was() {
     // Attempts that bring something do not count against the two.
     place
         .pull_watched(&server, attempts(2), &mut |step| {
-            retries += u32::from(matches!(step, Progress::Retry { .. }))
+            retries += u32::from(matches!(step, Progress::Retry { .. }));
         })
         .unwrap();
     assert_eq!(server.ranges(), [None, Some("100000-".into()), Some("150000-".into())]);

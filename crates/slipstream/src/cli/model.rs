@@ -254,7 +254,8 @@ fn fetch(arguments: &PullArgs) -> Result<(), Box<dyn std::error::Error>> {
     let options = PullOptions { base_url: arguments.base_url.clone(), ..PullOptions::default() };
 
     let bar = ProgressBar::new(release.size).with_message(release.name);
-    let style = "{msg}  {bar:30} {bytes}/{total_bytes}  {bytes_per_sec} (left: {eta})";
+    let style =
+        "{msg}  {bar:30} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec} (left: {eta})";
     bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(TICK);
     let mut watch = |progress| match progress {

@@ -87,7 +87,7 @@ fn serve(mut stream: &TcpStream, file: &[u8], answer: Answer, seen: &Requests) -
             return head("302 Found", &format!("Location: {to}\r\nContent-Length: 0\r\n"));
         }
         (Answer::OtherRange, _) => {
-            head("206 Partial Content", &format!("{length}Content-Range: bytes 1-2/{}\r\n", file.len()))?
+            head("206 Partial Content", &format!("{length}Content-Range: bytes 1-2/{}\r\n", file.len()))?;
         }
         (Answer::NoLength, _) => head("200 OK", "")?,
         (_, None) => head("200 OK", &length)?,
