@@ -77,6 +77,7 @@ fn frames_leave_where_they_belong() {
     b.push(150).unwrap();
     c.push(1).unwrap();
     expect(&first, 0, 12, &a.info, 203);
+    wait_until("the stream begins anew", || !second.is_eos());
     expect(&second, 1, 0, &b.info, 150);
 
     for feed in [&a, &b, &c] {
