@@ -7,6 +7,8 @@ import argparse
 import configparser
 import json
 import os
+import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,8 +16,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from detector.classes import NAMES, PERSON, TWO_WHEELER
-from detector.detectors import Ours, baselines
+from detector.classes import NAMES, PERSON, STRETCHED, TWO_WHEELER
+from detector.detectors import MOST, Ours, baselines
 from detector.metrics import average_precision
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +28,7 @@ SETS = {
     "signs-close-kc": (3,),
 }
 CLIPS = {"km39-morning": "km39-morning-960x540-5fps.mp4", "km39-rain": "km39-rain-960x540-10fps.mp4"}
+UNSTRETCH = 1.5  # the exporter squeezed pictures of 4:3 to 16:9 into squares
 CLIP_FRAMES = 60
 TIMED = 20, 5
 SHIPPED = "street-int8 "  # the default model
@@ -41,6 +44,8 @@ def read_set(folder):
         if folder.name == "openimages-person-bicycle" and not human:
             continue  # only pictures with human boxes are labelled
         bgr = cv2.imread(str(folder / "images" / name))
+        if folder.name in STRETCHED and bgr.shape[0] == bgr.shape[1]:
+            bgr = cv2.resize(bgr, None, fx=UNSTRETCH, fy=1)
         h, w = bgr.shape[:2]
         truth = np.array([[c, (x - bw / 2) * w, (y - bh / 2) * h, (x + bw / 2) * w, (y + bh / 2) * h] for c, x, y, bw, bh in human]).reshape(-1, 5)
         ignore = np.zeros((0, 5))
@@ -78,6 +83,21 @@ def ours(folder):
         _, h, w = map(int, p["infer-dims"].split(";"))
         found[f"{ini.stem} {w}x{h}"] = Ours(ini.parent / p["onnx-file"], (h, w))
     return found
+
+
+def product(binary, config, pictures):
+    """Detections of `slipstream detect` on pictures: the whole path of the product."""
+    with tempfile.TemporaryDirectory() as folder:
+        for i, (bgr, _, _) in enumerate(pictures):
+            cv2.imwrite(f"{folder}/{i:05}.png", bgr)
+        command = [str(binary), "detect", "--model", str(config), "--threshold", "0.01", "--log", "error", folder]
+        lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    found = {}
+    for frame in map(json.loads, lines):
+        rows = [[o["class"], o["confidence"], x, y, x + w, y + h] for o in frame["objects"] for x, y, w, h in [o["box"]]]
+        rows.sort(key=lambda r: -r[1])
+        found[int(Path(frame["file"]).stem)] = np.array(rows[:MOST], float).reshape(-1, 6)
+    return [found[i] for i in range(len(pictures))]
 
 
 def timed(detectors):
@@ -138,7 +158,8 @@ def main():
     p.add_argument("--out", type=Path, default=ROOT / "training" / "results")
     p.add_argument("--onnx", action="append", default=[], help="FILE:HEIGHTxWIDTH, instead of the models folder (repeatable)")
     p.add_argument("--no-baselines", action="store_true")
-    p.add_argument("--sheet", default="car-detection.mp4,one-by-one-person-detection.mp4", help="clips of the contact sheet")
+    p.add_argument("--sheet", default=",".join(SHEET_CLIPS), help="clips of the contact sheet")
+    p.add_argument("--product", type=Path, help="program `slipstream`: evaluate `slipstream detect` with the default model as well")
     a = p.parse_args()
     images = a.images or a.assets.parent / "training"
     if not a.assets.is_dir() or not images.is_dir():
@@ -160,15 +181,20 @@ def main():
         sources[n] = (read_clip(a.assets / "videos" / video, a.assets / "videos" / f"{n}.gt.txt"), (0,))
     speed = timed(detectors)
     rows, result = [], {}
-    for name, detector in tqdm(detectors.items(), desc="detectors"):
+    names = list(detectors) + (["slipstream detect"] if a.product else [])
+    for name in tqdm(names, desc="detectors"):
         for source, (pictures, classes) in sources.items():
-            scored = [(detector.detect(b), t, g, b.shape[1]) for b, t, g in pictures]
+            if name in detectors:
+                found = [detectors[name].detect(b) for b, _, _ in pictures]
+            else:
+                found = product(a.product, a.models / f"{SHIPPED.strip()}.ini", pictures)
+            scored = [(f, t, g, b.shape[1]) for f, (b, t, g) in zip(found, pictures)]
             for c in classes:
                 ap = average_precision(scored, c)
                 sizes = [average_precision(scored, c, size=s).mean() for s in ("small", "medium", "large")]
                 rows.append([source, NAMES[c], name, fmt(ap.mean()), fmt(ap[0]), *map(fmt, sizes)])
                 result.setdefault(name, {})[f"{source}/{NAMES[c]}"] = [float(ap.mean()), float(ap[0])]
-    rows.sort(key=lambda r: (list(sources).index(r[0]), NAMES.index(r[1]), list(detectors).index(r[2])))
+    rows.sort(key=lambda r: (list(sources).index(r[0]), NAMES.index(r[1]), names.index(r[2])))
     quality = table(rows, ["source", "class", "detector", "AP", "AP50", "AP small", "AP medium", "AP large"])
     rates = table([[k, f"{v:.0f}", f"{v / speed.get('YOLOX-nano 416', np.nan):.2f}"] for k, v in speed.items()], ["detector", "pictures/s per core", "x YOLOX-nano fp32"])
     print(quality, rates, sep="\n\n")

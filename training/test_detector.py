@@ -1,0 +1,77 @@
+"""Checks of the parts that evaluation rests on: run with `make -C training test` (no PyTorch needed)."""
+
+import unittest
+
+import numpy as np
+
+from detector.boxes import fuse, iou_matrix, nms
+from detector.metrics import average_precision
+from detector.pictures import letterbox
+
+NONE = np.zeros((0, 5))
+TRUTH = np.array([[0, 0, 0, 10, 10], [0, 20, 20, 40, 40]], float)
+
+
+def picture(found, truth=TRUTH, ignore=NONE):
+    return np.array(found, float).reshape(-1, 6), truth, ignore, 640
+
+
+class AveragePrecision(unittest.TestCase):
+    def test_perfect_boxes_give_one(self):
+        found = [[0, 0.9, 0, 0, 10, 10], [0, 0.8, 20, 20, 40, 40]]
+        np.testing.assert_allclose(average_precision([picture(found)], 0), 1.0)
+
+    def test_a_false_alarm_before_the_hits_halves_then_dilutes_precision(self):
+        found = [[0, 0.95, 100, 100, 110, 110], [0, 0.9, 0, 0, 10, 10], [0, 0.8, 20, 20, 40, 40]]
+        # Precision is 2/3 at full recall, and its envelope is 2/3 everywhere.
+        self.assertAlmostEqual(average_precision([picture(found)], 0)[0], 2 / 3)
+
+    def test_a_miss_costs_the_recall_above_it(self):
+        found = [[0, 0.9, 0, 0, 10, 10]]
+        self.assertAlmostEqual(average_precision([picture(found)], 0)[0], 51 / 101)
+
+    def test_doubles_are_false_alarms(self):
+        found = [[0, 0.9, 0, 0, 10, 10], [0, 0.85, 0, 0, 10, 10], [0, 0.8, 20, 20, 40, 40]]
+        self.assertAlmostEqual(average_precision([picture(found)], 0)[0], (51 + 50 * 2 / 3) / 101)
+
+    def test_boxes_in_ignored_regions_do_not_count(self):
+        ignore = np.array([[0, 90, 90, 120, 120]], float)
+        found = [[0, 0.95, 100, 100, 110, 110], [0, 0.9, 0, 0, 10, 10], [0, 0.8, 20, 20, 40, 40]]
+        self.assertAlmostEqual(average_precision([picture(found, ignore=ignore)], 0)[0], 1.0)
+
+    def test_overlap_decides_the_strict_thresholds(self):
+        found = [[0, 0.9, 0, 0, 10, 8], [0, 0.8, 20, 20, 40, 36]]  # IoU 0.8
+        ap = average_precision([picture(found)], 0)
+        np.testing.assert_allclose(ap[:6], 1.0)
+        np.testing.assert_allclose(ap[7:], 0.0)
+
+    def test_no_truth_is_not_a_number(self):
+        self.assertTrue(np.isnan(average_precision([picture([], NONE)], 0)).all())
+
+
+class Boxes(unittest.TestCase):
+    def test_iou(self):
+        a, b = np.array([[0, 0, 2, 2.0]]), np.array([[1, 0, 3, 2.0], [5, 5, 6, 6]])
+        np.testing.assert_allclose(iou_matrix(a, b), [[1 / 3, 0]])
+
+    def test_nms_keeps_the_best_of_a_pile(self):
+        boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [30, 0, 40, 10.0]])
+        self.assertEqual(sorted(nms(boxes, np.array([0.5, 0.9, 0.1]), 0.5)), [1, 2])
+
+    def test_fusing_averages_over_all_passes(self):
+        fused = fuse([[[2, 0.8, 0, 0, 1, 1]], [[2, 0.4, 0, 0, 1, 1]], [], []])
+        self.assertEqual(len(fused), 1)
+        self.assertAlmostEqual(fused[0][1], 0.3)
+
+
+class Letterbox(unittest.TestCase):
+    def test_picture_is_top_left_and_the_rest_black(self):
+        x, (sx, sy) = letterbox(np.full((100, 100, 3), 255, np.uint8), 64, 128)
+        self.assertEqual(x.shape, (1, 3, 64, 128))
+        self.assertTrue((x[..., :64] == 1).all() and (x[..., 64:] == 0).all())
+        self.assertAlmostEqual(sx, 0.64)
+        self.assertAlmostEqual(sy, 0.64)
+
+
+if __name__ == "__main__":
+    unittest.main()
