@@ -4,19 +4,29 @@ mod common;
 
 use std::time::Duration;
 
-use common::Viewer;
 use common::media::{CELLS, Pattern, tiny_model};
 use common::program::{Program, can_detect, slipstream};
+use common::{Viewer, wait_until};
 use slipstream::LoginMethod;
 use slipstream::camera_server::{CameraServer, CameraServerSettings};
+use slipstream::fault::Fault;
 use slipstream::settings::Codec;
 use slipstream::still;
 use slipstream::uri::{Credentials, Input};
 
-/// A picture of the output.
+/// A picture of the output; the server is there before the first one is (503).
 fn snapshot(url: &str) -> image::RgbImage {
     let Input::Rtsp(uri) = url.parse().unwrap() else { panic!("{url}") };
-    still::take(&uri, None, common::NEVER).unwrap()
+    let mut picture = None;
+    wait_until("a picture", || {
+        picture = match still::take(&uri, None, common::NEVER) {
+            Ok(picture) => Some(picture),
+            Err(Fault::Status { code: 503, .. }) => None,
+            Err(fault) => panic!("{fault}"),
+        };
+        picture.is_some()
+    });
+    picture.unwrap()
 }
 
 /// A port that was free a moment ago.
@@ -176,10 +186,10 @@ fn with_no_camera_at_all_there_is_a_picture() {
         "rtsp://127.0.0.1:1/b",
     ]));
     let url = program.url();
-    let viewer = Viewer::start(&url, "tcp");
-    viewer.wait_for(5);
     let picture = snapshot(&url);
     assert_eq!(picture.dimensions(), (1200, 600));
+    let viewer = Viewer::start(&url, "tcp");
+    viewer.wait_for(5);
     let bright = picture.pixels().filter(|pixel| pixel.0.iter().all(|&part| part > 160)).count();
     assert!(bright > 200, "{bright} bright pixels");
     // With a viewer who would like to go on.

@@ -185,7 +185,8 @@ impl<'a> Report<'a> {
         self.bar.set_position(file as u64 * STEPS + steps);
         if !self.bar.is_hidden() {
             let rate = self.frames as f64 / self.bar.elapsed().as_secs_f64().max(f64::MIN_POSITIVE);
-            self.bar.set_message(format!("{} frames, {rate:.1}/s, {}", self.frames, path.display()));
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+            self.bar.set_message(format!("{} frames, {rate:.1}/s, {name}", self.frames));
         }
         Ok(())
     }
