@@ -327,6 +327,13 @@ struct Part {
     length: u64,
 }
 
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Closing is not enough while a process that is just being started has the file too.
+        let _ = self.file.unlock();
+    }
+}
+
 impl Part {
     fn open(path: &Path) -> Result<Self, DownloadError> {
         let failed = |source| DownloadError::Write { path: path.to_owned(), source };
