@@ -70,7 +70,7 @@ enum Next {
     End,
 }
 
-fn period(rate: gst::Fraction) -> gst::ClockTime {
+pub(super) fn period(rate: gst::Fraction) -> gst::ClockTime {
     let (numer, denom) = (rate.numer().max(1) as u64, rate.denom().max(1) as u64);
     gst::ClockTime::SECOND.mul_div_round(denom, numer).unwrap_or(gst::ClockTime::SECOND)
 }
@@ -81,7 +81,7 @@ impl SlipMux {
     }
 
     /// The rate of batches: as set, else that of the fastest source.
-    fn choose_rate(&self, state: &State) -> gst::Fraction {
+    pub(super) fn choose_rate(&self, state: &State) -> gst::Fraction {
         let set = self.settings.lock().framerate;
         if set.numer() > 0 {
             return set;

@@ -2,7 +2,7 @@
 
 use gst::{prelude::*, subclass::prelude::*};
 
-use super::imp::{CAT, SlipMux};
+use super::imp::{CAT, SlipMux, period};
 
 impl SlipMux {
     pub(super) fn src_event(&self, event: &gst::Event) -> bool {
@@ -61,10 +61,20 @@ impl SlipMux {
 
     pub(super) fn src_query(&self, query: &mut gst::QueryRef) -> bool {
         match query.view_mut() {
-            gst::QueryViewMut::Latency(q) if self.by_clock(&self.state.lock()) => {
-                // Batches are stamped when they leave, so what happened upstream does not matter.
-                q.set(true, gst::ClockTime::ZERO, gst::ClockTime::NONE);
-                true
+            gst::QueryViewMut::Latency(q) => {
+                let by_clock = {
+                    let state = self.state.lock();
+                    self.by_clock(&state).then(|| self.choose_rate(&state))
+                };
+                match by_clock {
+                    Some(rate) => {
+                        // Batches are stamped when they leave, so what happened upstream does not matter; until the next
+                        // tick, what follows has time to work on them.
+                        q.set(true, period(rate), gst::ClockTime::NONE);
+                        true
+                    }
+                    None => gst::Pad::query_default(&self.srcpad, Some(&*self.obj()), query),
+                }
             }
             _ => gst::Pad::query_default(&self.srcpad, Some(&*self.obj()), query),
         }
