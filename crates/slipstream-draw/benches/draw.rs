@@ -54,6 +54,8 @@ impl Memory {
 }
 
 const CANVAS: Size = Size::new(1200, 600);
+/// More than the last cache of common processors.
+const COLD_BYTES: usize = 128 << 20;
 
 fn scaling(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scale to 200x120");
@@ -70,6 +72,22 @@ fn scaling(criterion: &mut Criterion) {
             let mut picture = canvas.view_mut();
             group.bench_function(format!("{name} {size}"), |bencher| {
                 bencher.iter(|| scaler.scale(black_box(&source.view()), &mut picture, tile));
+            });
+        }
+    }
+    // Frames of cameras come from memory, not from a cache: more of them in turn than caches hold.
+    for (format, name) in [(PixelFormat::I420, "I420"), (PixelFormat::Nv12, "NV12")] {
+        for size in [Size::new(640, 360), Size::new(1280, 720), Size::new(1920, 1080)] {
+            let bytes = size.width as usize * size.height as usize * 3 / 2;
+            let sources: Vec<_> = (0..COLD_BYTES / bytes).map(|_| Memory::new(format, size)).collect();
+            let mut sources = sources.iter().cycle();
+            let mut canvas = Memory::new(PixelFormat::Nv12, CANVAS);
+            let mut scaler = Scaler::new();
+            let mut picture = canvas.view_mut();
+            group.bench_function(format!("{name} {size}, cold"), |bencher| {
+                bencher.iter(|| {
+                    sources.next().map(|source| scaler.scale(black_box(&source.view()), &mut picture, tile))
+                });
             });
         }
     }

@@ -18,16 +18,4 @@ pub enum DrawError {
         /// Size of the canvas.
         canvas: Size,
     },
-    /// The resampler refused.
-    #[error("cannot scale a {format:?} picture of {from} to {to}: {reason}")]
-    Resample {
-        /// Format of the source.
-        format: PixelFormat,
-        /// Its size.
-        from: Size,
-        /// The size asked for.
-        to: Size,
-        /// What the resampler said.
-        reason: String,
-    },
 }

@@ -142,7 +142,7 @@ const TILE_RECT: Rect = Rect::new(20.0, 10.0, 50.0, 30.0);
 
 #[test]
 fn noise_is_scaled_with_a_triangle() {
-    for (width, height) in [(160, 90), (131, 77), (50, 90), (21, 13), (49, 31), (640, 1)] {
+    for (width, height) in [(160, 90), (131, 77), (50, 90), (21, 13), (49, 31), (640, 1), (700, 400)] {
         for from in [I420, NV12] {
             for to in [I420, NV12] {
                 let source = Memory::noise(from, Size::new(width, height), 5);
@@ -151,8 +151,8 @@ fn noise_is_scaled_with_a_triangle() {
                 Scaler::new().scale(&source.view(), &mut canvas.view_mut(), TILE_RECT).unwrap();
                 canvas.assert_same_outside(&before, TILE_RECT);
                 let off = worst(&source, &canvas, TILE, triangle);
-                // Two passes, each rounded to bytes.
-                assert!(off <= 1.1, "{from:?} {width}x{height} to {to:?}: off by {off}");
+                // The last rounding, and a little for that of weights and of rows.
+                assert!(off <= 0.52, "{from:?} {width}x{height} to {to:?}: off by {off}");
             }
         }
     }

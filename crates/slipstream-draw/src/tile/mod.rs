@@ -1,6 +1,7 @@
 //! Laying the pictures of many sources into one.
 
 mod grid;
+mod resample;
 mod scale;
 
 pub use grid::{Grid, fit};

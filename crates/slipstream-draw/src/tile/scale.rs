@@ -1,10 +1,8 @@
 //! Scaling a picture into a part of another.
 
-use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
-use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
-use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use slipstream_meta::{ChannelOrder, Colorimetry, Picture, PictureMut, PixelFormat, Plane, Rect, Size};
 
+use super::resample::Resampler;
 use crate::DrawError;
 use crate::convert::{Affine, NEUTRAL};
 use crate::plane::Area;
@@ -15,14 +13,12 @@ use crate::plane::Area;
 /// of large pictures do not shimmer. Codes are converted where source and canvas differ in matrix or range.
 #[derive(Debug, Default)]
 pub struct Scaler {
-    resizer: Resizer,
-    /// Rows of a source plane that the resampler cannot read in place.
-    gathered: Vec<u8>,
-    /// Scaled packed RGB.
-    packed: Vec<u8>,
+    resampler: Resampler,
+    /// Scaled red, green and blue.
+    rgb: [Vec<u8>; 3],
     /// Scaled luma.
     luma: Vec<u8>,
-    /// Scaled chroma: U and V, or pairs of them in the first.
+    /// Scaled U and V.
     chroma: [Vec<u8>; 2],
 }
 
@@ -69,6 +65,11 @@ impl Target {
         Size::new(self.width as u32, self.height as u32)
     }
 
+    /// Width and height in pixels.
+    fn luma(self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+
     /// Width and height in chroma samples.
     fn chroma(self) -> (usize, usize) {
         (self.width.div_ceil(2), self.height.div_ceil(2))
@@ -94,8 +95,8 @@ impl Scaler {
         let target = Target::new(rect, size).ok_or(DrawError::Target { rect, canvas: size })?;
         let to = canvas.colorimetry();
         if let PixelFormat::Rgb(order) | PixelFormat::Rgba(order) = source.format() {
-            self.scale_packed(source, target)?;
-            self.encode_packed(source.format(), order, target, to);
+            self.scale_packed(source, order, target);
+            self.encode_packed(target, to);
             let (luma, chroma) = self.scaled(target, PixelFormat::I420);
             write(canvas, target, luma, chroma);
             return Ok(());
@@ -105,7 +106,7 @@ impl Scaler {
             write(canvas, target, luma, chroma);
             return Ok(());
         }
-        self.scale_planes(source, target)?;
+        self.scale_planes(source, target);
         if source.colorimetry() != to {
             self.convert(source.format(), target, source.colorimetry(), to);
         }
@@ -114,25 +115,33 @@ impl Scaler {
         Ok(())
     }
 
-    fn scale_packed(&mut self, source: &Picture, target: Target) -> Result<(), DrawError> {
-        let to = (target.width, target.height);
-        let Self { resizer, gathered, packed, .. } = self;
-        match source.format() {
-            PixelFormat::Rgb(_) => resample::<U8x3>(resizer, gathered, source, 0, packed, to),
-            _ => resample::<U8x4>(resizer, gathered, source, 0, packed, to),
-        }
+    fn scale_packed(&mut self, source: &Picture, order: ChannelOrder, target: Target) {
+        let step = if matches!(source.format(), PixelFormat::Rgb(_)) { 3 } else { 4 };
+        let [r, g, b] = &mut self.rgb;
+        let mut channels = match order {
+            ChannelOrder::Rgb => [r, g, b],
+            ChannelOrder::Bgr => [b, g, r],
+        };
+        let [packed, ..] = source.planes() else { return };
+        let size = source.size();
+        let elements = (size.width as usize, size.height as usize);
+        self.resampler.scale(*packed, step, elements, target.luma(), &mut channels);
     }
 
-    fn scale_planes(&mut self, source: &Picture, target: Target) -> Result<(), DrawError> {
-        let Self { resizer, gathered, luma, chroma: [u, v], .. } = self;
-        resample::<U8>(resizer, gathered, source, 0, luma, (target.width, target.height))?;
-        match source.format() {
-            PixelFormat::I420 => {
-                resample::<U8>(resizer, gathered, source, 1, u, target.chroma())?;
-                resample::<U8>(resizer, gathered, source, 2, v, target.chroma())
+    fn scale_planes(&mut self, source: &Picture, target: Target) {
+        let Self { resampler, luma, chroma: [u, v], .. } = self;
+        let size = source.size();
+        let elements = (size.width as usize, size.height as usize);
+        let halved = (elements.0.div_ceil(2), elements.1.div_ceil(2));
+        let (from, from_chroma) = planes(source);
+        resampler.scale(from, 1, elements, target.luma(), &mut [luma]);
+        match from_chroma {
+            Chroma::Planar(from_u, from_v) => {
+                resampler.scale(from_u, 1, halved, target.chroma(), &mut [u]);
+                resampler.scale(from_v, 1, halved, target.chroma(), &mut [v]);
             }
-            PixelFormat::Nv12 => resample::<U8x2>(resizer, gathered, source, 1, u, target.chroma()),
-            _ => Ok(()),
+            Chroma::Pairs(pairs) => resampler.scale(pairs, 2, halved, target.chroma(), &mut [u, v]),
+            Chroma::Neutral => {}
         }
     }
 
@@ -142,40 +151,30 @@ impl Scaler {
         let plane = |data, stride| Plane { data, stride };
         let [u, v] = &self.chroma;
         let chroma = match format {
-            PixelFormat::I420 => Chroma::Planar(plane(u, width), plane(v, width)),
-            PixelFormat::Nv12 => Chroma::Pairs(plane(u, 2 * width)),
-            _ => Chroma::Neutral,
+            PixelFormat::Gray8 => Chroma::Neutral,
+            _ => Chroma::Planar(plane(u, width), plane(v, width)),
         };
         (plane(&self.luma, target.width), chroma)
     }
 
-    /// Turns scaled RGB into luma and planar chroma, the latter from the mean of the pixels of each sample.
-    fn encode_packed(&mut self, format: PixelFormat, order: ChannelOrder, target: Target, to: Colorimetry) {
+    /// Turns scaled RGB into luma and chroma, the latter from the mean of the pixels of each sample.
+    fn encode_packed(&mut self, target: Target, to: Colorimetry) {
         let map = Affine::rgb_to(to);
-        let step = if matches!(format, PixelFormat::Rgb(_)) { 3 } else { 4 };
-        let rgb = |pixel: &[u8]| match (order, pixel) {
-            (ChannelOrder::Rgb, &[r, g, b, ..]) => [r, g, b],
-            (ChannelOrder::Bgr, &[b, g, r, ..]) => [r, g, b],
-            _ => [0; 3],
-        };
-        self.luma.clear();
-        self.luma.extend(self.packed.chunks_exact(step).map(|pixel| map.part(0, rgb(pixel))));
-        let [u, v] = &mut self.chroma;
+        let Self { rgb: [r, g, b], luma, chroma: [u, v], .. } = self;
+        luma.clear();
+        luma.extend(r.iter().zip(&*g).zip(&*b).map(|((&r, &g), &b)| map.part(0, [r, g, b])));
         u.clear();
         v.clear();
-        for rows in self.packed.chunks(2 * target.width * step) {
-            let (upper, lower) = rows.split_at(target.width * step);
-            let lower = if lower.is_empty() { upper } else { lower };
-            for (a, b) in upper.chunks(2 * step).zip(lower.chunks(2 * step)) {
-                let mut sums = [0u16; 3];
-                let mut count = 0;
-                for pixel in a.chunks_exact(step).chain(b.chunks_exact(step)) {
-                    for (sum, part) in sums.iter_mut().zip(rgb(pixel)) {
-                        *sum += u16::from(part);
-                    }
-                    count += 1;
-                }
-                let mean = sums.map(|sum| ((sum + count / 2) / count) as u8);
+        for y in (0..target.height).step_by(2) {
+            for x in (0..target.width).step_by(2) {
+                let (right, lower) = ((x + 1).min(target.width - 1), (y + 1).min(target.height - 1));
+                let places = [(x, y), (right, y), (x, lower), (right, lower)];
+                let mean = [&*r, &*g, &*b].map(|part| {
+                    let at =
+                        |(x, y): (usize, usize)| part.get(y * target.width + x).copied().unwrap_or_default();
+                    let sum: u16 = places.map(|place| u16::from(at(place))).iter().sum();
+                    ((sum + 2) / 4) as u8
+                });
                 u.push(map.part(1, mean));
                 v.push(map.part(2, mean));
             }
@@ -196,35 +195,16 @@ impl Scaler {
         } else {
             for (y, row) in luma.chunks_mut(target.width).enumerate() {
                 let at = y / 2 * chroma_width;
-                match format {
-                    PixelFormat::Nv12 => {
-                        let pairs = u.get(at * 2..).unwrap_or_default();
-                        convert_luma(&map, row, pairs.chunks_exact(2).map(|pair| (pair[0], pair[1])));
-                    }
-                    _ => {
-                        let (u, v) = (u.get(at..).unwrap_or_default(), v.get(at..).unwrap_or_default());
-                        convert_luma(&map, row, u.iter().copied().zip(v.iter().copied()));
-                    }
-                }
+                let (u, v) = (u.get(at..).unwrap_or_default(), v.get(at..).unwrap_or_default());
+                convert_luma(&map, row, u.iter().copied().zip(v.iter().copied()));
             }
         }
         // In every system chroma is made of differences, which luma has no part in: any luma code will do.
-        let both = |u: &mut u8, v: &mut u8| {
-            let codes = [NEUTRAL, *u, *v];
-            (*u, *v) = (map.part(1, codes), map.part(2, codes));
-        };
-        match format {
-            PixelFormat::Nv12 => {
-                for [u, v] in u.as_chunks_mut().0 {
-                    both(u, v);
-                }
+        if format != PixelFormat::Gray8 {
+            for (u, v) in u.iter_mut().zip(v) {
+                let codes = [NEUTRAL, *u, *v];
+                (*u, *v) = (map.part(1, codes), map.part(2, codes));
             }
-            PixelFormat::I420 => {
-                for (u, v) in u.iter_mut().zip(v) {
-                    both(u, v);
-                }
-            }
-            _ => {}
         }
     }
 }
@@ -245,45 +225,6 @@ fn planes<'a>(source: &Picture<'a>) -> (Plane<'a>, Chroma<'a>) {
         [luma, ..] => (luma, Chroma::Neutral),
         [] => (Plane::default(), Chroma::Neutral),
     }
-}
-
-/// Scales one plane of `source` to `(width, height)` samples, packed one row after the other.
-fn resample<P: PixelTrait>(
-    resizer: &mut Resizer,
-    gathered: &mut Vec<u8>,
-    source: &Picture,
-    plane: usize,
-    out: &mut Vec<u8>,
-    (width, height): (usize, usize),
-) -> Result<(), DrawError> {
-    let (row, rows) = source.format().plane_extent(plane, source.size());
-    let step = P::size();
-    let from = source.planes().get(plane).copied().unwrap_or_default();
-    // The resampler takes pixels without gaps; a stride becomes a wider picture of which only the left is seen.
-    let in_place = from.stride.is_multiple_of(step) && from.data.len() >= from.stride * rows;
-    let (data, stride) = if in_place {
-        (from.data, from.stride)
-    } else {
-        gathered.clear();
-        (0..rows).for_each(|y| gathered.extend_from_slice(source.row(plane, y)));
-        (gathered.as_slice(), row)
-    };
-    let refused = |reason: &dyn std::fmt::Display| DrawError::Resample {
-        format: source.format(),
-        from: source.size(),
-        to: Size::new(width as u32, height as u32),
-        reason: reason.to_string(),
-    };
-    out.resize(width * height * step, 0);
-    let view = TypedImageRef::<P>::from_buffer((stride / step) as u32, rows as u32, data)
-        .map_err(|error| refused(&error))?;
-    let view = TypedCroppedImage::from_ref(&view, 0, 0, (row / step) as u32, rows as u32)
-        .map_err(|error| refused(&error))?;
-    let mut scaled = TypedImage::<P>::from_buffer(width as u32, height as u32, out.as_mut_slice())
-        .map_err(|error| refused(&error))?;
-    let options =
-        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
-    resizer.resize_typed(&view, &mut scaled, &options).map_err(|error| refused(&error))
 }
 
 /// Copies planes onto a part of an I420 or NV12 canvas.
