@@ -9,13 +9,16 @@ use std::sync::Arc;
 pub struct Location {
     /// The file.
     pub file: Arc<Path>,
-    /// Number of the line, from 1.
+    /// Number of the line, from 1; 0 where it is about something that no line says.
     pub line: usize,
 }
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file.display(), self.line)
+        match self.line {
+            0 => write!(f, "{}", self.file.display()),
+            line => write!(f, "{}:{line}", self.file.display()),
+        }
     }
 }
 

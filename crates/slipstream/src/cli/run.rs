@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -24,6 +24,8 @@ pub type RunArgs = RunSettings;
 
 /// How often the report looks whether it is time.
 const LOOK: Duration = Duration::from_millis(250);
+/// The first picture, be it of cameras that are still connecting, is not waited for longer.
+const FIRST_PICTURE: Duration = Duration::from_secs(2);
 /// Exit code after a second signal, as of a program that was killed by the first.
 const KILLED: i32 = 128 + SIGINT;
 /// Cameras that do not say good-bye within this are left without.
@@ -54,6 +56,7 @@ pub fn serve(settings: &JobSettings, inputs: &[Input]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    wait_for_picture(&job);
     announce(settings, inputs, &job);
     let mut reporter = Reporter::start(&job, settings.show_frames);
     let outcome = watch(&job, &mut reporter);
@@ -66,6 +69,14 @@ pub fn serve(settings: &JobSettings, inputs: &[Input]) -> ExitCode {
             eprintln!("error: {err}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Whoever connects to the address that is about to be printed shall see something.
+fn wait_for_picture(job: &Job) {
+    let started = Instant::now();
+    while !job.output().is_ready() && started.elapsed() < FIRST_PICTURE {
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
