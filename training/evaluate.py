@@ -33,6 +33,7 @@ CLIP_FRAMES = 60
 TIMED = 20, 5
 SHIPPED = "street-int8 "  # the default model
 SHEET_CLIPS = ("car-detection.mp4", "one-by-one-person-detection.mp4", "km39-morning-960x540-5fps.mp4", "km39-rain-960x540-10fps.mp4")
+TILE = 320, 180
 COLOURS = ((80, 200, 80), (220, 80, 220), (60, 60, 240), (40, 210, 240))
 
 
@@ -123,7 +124,7 @@ def draw(bgr, rows, threshold):
     return bgr
 
 
-def contact_sheet(detector, videos, target, clips=SHEET_CLIPS, columns=4, threshold=0.4):
+def contact_sheet(detector, videos, target, clips=SHEET_CLIPS, columns=4, threshold=0.35):
     tiles = []
     for clip in clips:
         video = cv2.VideoCapture(str(videos / clip))
@@ -134,7 +135,7 @@ def contact_sheet(detector, videos, target, clips=SHEET_CLIPS, columns=4, thresh
                 if not ok:
                     break
             if ok:
-                tiles.append(cv2.resize(draw(bgr, detector.detect(bgr), threshold), (480, 270), interpolation=cv2.INTER_AREA))
+                tiles.append(cv2.resize(draw(bgr, detector.detect(bgr), threshold), TILE, interpolation=cv2.INTER_AREA))
     rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles) - columns + 1, columns)]
     if rows:
         cv2.imwrite(str(target), np.vstack(rows))

@@ -29,9 +29,10 @@ def ap(evaluation, target):
     keys = list(next(iter(data.values())))
     figure, ax = plt.subplots(figsize=(13, 4.5))
     width = 0.85 / len(data)
+    colours = plt.get_cmap("tab20").colors
     for i, (name, values) in enumerate(data.items()):
-        ax.bar([j + i * width for j in range(len(keys))], [values[k][1] for k in keys], width, label=name)
-    ax.set_xticks([j + 0.4 for j in range(len(keys))], [k.replace("/", "\n") for k in keys], fontsize=7)
+        ax.bar([j + i * width for j in range(len(keys))], [values[k][1] for k in keys], width, label=name, color=colours[i % 20])
+    ax.set_xticks([j + 0.4 for j in range(len(keys))], [k.replace("/", "\n").replace("person-bicycle", "p-b") for k in keys], fontsize=7)
     ax.set(ylabel="AP50", title="AP50 on held-out sources")
     ax.legend(fontsize=7, ncols=3)
     ax.grid(alpha=0.3, axis="y")
