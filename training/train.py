@@ -107,7 +107,6 @@ def main():
 
     forward = torch.compile(net) if a.compile else net
     criterion = torch.compile(loss) if a.compile else loss
-    batch_maker = torch.compile(make_batch) if a.compile and False else make_batch
 
     def save():
         state = {
@@ -126,7 +125,7 @@ def main():
         for group in optimiser.param_groups:
             group["lr"] = a.lr * learning_rate(step, steps)
         with torch.no_grad():
-            x, rows, background = batch_maker(store, a.batch, height, width, centres, 0.1 if calm else 0.6)
+            x, rows, background = make_batch(store, a.batch, height, width, centres, 0.1 if calm else 0.6)
             x, rows = augment(x, rows, background, sprites, 0.5 if calm else 1.0)
             x = x.to(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
