@@ -16,6 +16,7 @@ use slipstream::uri::{Credentials, Input};
 
 /// A picture of the output; the server is there before the first one is (503).
 fn snapshot(url: &str) -> image::RgbImage {
+    gst::init().unwrap();
     let Input::Rtsp(uri) = url.parse().unwrap() else { panic!("{url}") };
     let mut picture = None;
     wait_until("a picture", || {
