@@ -239,7 +239,7 @@ pub fn run(settings: &BenchSettings, say: impl Fn(&str)) -> Result<Outcome, Benc
     say("decoding alone");
     let decode = floor::decode(first_clip)?;
     say("inference alone");
-    let infer = floor::infer(first_clip, &config, &decode)?;
+    let infer = floor::infer(first_clip, &config)?;
     say("encoding alone");
     let encoder = EncoderSettings {
         codec: settings.job.encoder.codec,
