@@ -16,6 +16,9 @@ const LINE_BACKLOG: usize = 1024;
 const TABLE_PERIOD: Duration = Duration::from_secs(1);
 /// How often the summary is printed.
 const SUMMARY_PERIOD: Duration = Duration::from_secs(10);
+/// What terminals are told to cut lines at the edge, and to wrap them again (DECAWM of the VT100).
+const NO_WRAP: &str = "\x1b[?7l";
+const WRAP: &str = "\x1b[?7h";
 /// Longest camera name in the table.
 const NAME_WIDTH: usize = 28;
 
@@ -106,7 +109,8 @@ impl Reporter {
             }
             let table = table(&rows) + &footer(job) + "\n";
             *lines = table.lines().count();
-            text += &table;
+            // Lines that are too long end at the edge: a wrapped one would take two.
+            text = text + NO_WRAP + &table + WRAP;
         } else {
             text = summary(&rows, passed) + "; " + &footer(job) + "\n";
         }
@@ -129,12 +133,14 @@ impl Reporter {
                 let tally = job.tally().source(index);
                 let now = (camera.frames(), tally.detections);
                 let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / passed.as_secs_f64();
+                let state = camera.state();
                 let row = Row {
                     name: camera.name().to_string(),
-                    state: camera.state(),
                     rate: rate(now.0, before.0),
                     detections: rate(now.1, before.1),
-                    objects: tally.objects,
+                    // What was there before a camera was lost is of no interest.
+                    objects: if state == CameraState::Live { tally.objects } else { Counts::new() },
+                    state,
                     dropped: camera.dropped(),
                     age: camera.last_frame_age(),
                 };
