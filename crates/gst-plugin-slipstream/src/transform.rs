@@ -2,6 +2,16 @@
 
 use gst_base::subclass::base_transform::{InputBuffer, PrepareOutputBufferSuccess};
 
+/// The templates of an element with one pad on either side, each always there.
+pub(crate) fn pad_templates(sink: &gst::Caps, src: &gst::Caps) -> Vec<gst::PadTemplate> {
+    [("sink", gst::PadDirection::Sink, sink), ("src", gst::PadDirection::Src, src)]
+        .into_iter()
+        .filter_map(|(name, direction, caps)| {
+            gst::PadTemplate::new(name, direction, gst::PadPresence::Always, caps).ok()
+        })
+        .collect()
+}
+
 /// The buffer for elements that change only what is attached to it: the input itself, or a further reference to its
 /// pixels while somebody else holds it too.
 pub(crate) fn reuse_input(input: &InputBuffer<'_>) -> PrepareOutputBufferSuccess {

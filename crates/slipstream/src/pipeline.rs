@@ -183,7 +183,9 @@ impl Job {
         pipeline.add_many(elements)?;
         gst::Element::link_many(elements)?;
         count_batches(&tiler, &tally);
-        count_overruns(&picture_queue, &tally);
+        if any_live {
+            count_overruns(&picture_queue, &tally);
+        }
         sink.set_callbacks(
             gst_app::AppSinkCallbacks::builder()
                 .new_sample({

@@ -37,6 +37,8 @@ pub struct Row {
     pub objects: Counts,
     /// Frames given up so far.
     pub dropped: u64,
+    /// Times it was connected anew.
+    pub reconnects: u64,
     /// Time since the last frame.
     pub age: Option<Duration>,
 }
@@ -142,6 +144,7 @@ impl Reporter {
                     objects: if state == CameraState::Live { tally.objects } else { Counts::new() },
                     state,
                     dropped: camera.dropped(),
+                    reconnects: camera.reconnects(),
                     age: camera.last_frame_age(),
                 };
                 *before = now;
@@ -193,8 +196,8 @@ fn shorten(name: &str) -> String {
 /// The table of all cameras.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
-        "{:NAME_WIDTH$}  {:10} {:>6} {:>7} {:>8} {:>8}  {}\n",
-        "camera", "state", "fps", "det/s", "dropped", "age", "objects"
+        "{:NAME_WIDTH$}  {:10} {:>6} {:>7} {:>8} {:>6} {:>8}  {}\n",
+        "camera", "state", "fps", "det/s", "dropped", "anew", "age", "objects"
     );
     for row in rows {
         let age = row.age.map_or("-".into(), |age| format!("{:.1} s", age.as_secs_f64()));
@@ -204,12 +207,13 @@ pub fn table(rows: &[Row]) -> String {
         };
         let _ = writeln!(
             text,
-            "{:NAME_WIDTH$}  {:10} {:>6.1} {:>7.1} {:>8} {:>8}  {note}",
+            "{:NAME_WIDTH$}  {:10} {:>6.1} {:>7.1} {:>8} {:>6} {:>8}  {note}",
             shorten(&row.name),
             row.state.word(),
             row.rate,
             row.detections,
             row.dropped,
+            row.reconnects,
             age
         );
     }

@@ -185,12 +185,7 @@ impl ElementImpl for SlipOsd {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
             let mut caps = picture_caps(PLANAR_FORMATS);
             caps.merge(batch_caps());
-            [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
-                .into_iter()
-                .filter_map(|(name, direction)| {
-                    gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
-                })
-                .collect()
+            transform::pad_templates(&caps, &caps)
         });
         &TEMPLATES
     }

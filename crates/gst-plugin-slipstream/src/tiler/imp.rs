@@ -10,6 +10,7 @@ use slipstream_meta::{BatchMeta, Color, FrameMeta, PictureMut, Rect, Size, Sourc
 
 use crate::frame::{FrameError, PLANAR_FORMATS, map_readable, picture, picture_caps, picture_mut};
 use crate::meta::{Batch, BatchContent, BatchPicture, batch_caps, is_batch_caps};
+use crate::transform;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("sliptiler", gst::DebugColorFlags::empty(), Some("Slipstream tiler"))
@@ -308,13 +309,7 @@ impl ElementImpl for SlipTiler {
             let pictures = picture_caps(PLANAR_FORMATS);
             let mut sink = batch_caps();
             sink.merge(pictures.clone());
-            [
-                gst::PadTemplate::new("sink", gst::PadDirection::Sink, gst::PadPresence::Always, &sink),
-                gst::PadTemplate::new("src", gst::PadDirection::Src, gst::PadPresence::Always, &pictures),
-            ]
-            .into_iter()
-            .filter_map(Result::ok)
-            .collect()
+            transform::pad_templates(&sink, &pictures)
         });
         &TEMPLATES
     }
