@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::{Color, DisplayItem, Rect, Size, Text};
+use crate::inference;
+use crate::{Color, DisplayItem, Mask, Rect, SegmentationMeta, Size, TensorMeta, Text};
 
 /// What one buffer carries: the frames of one moment from many sources, or the one picture that they were tiled into.
 ///
@@ -56,6 +57,10 @@ pub struct FrameMeta {
     pub objects: Vec<ObjectMeta>,
     /// What else is to be drawn.
     pub display: Vec<DisplayItem>,
+    /// Class maps of segmentation networks.
+    pub segmentations: Vec<SegmentationMeta>,
+    /// Raw outputs of networks, where they were asked for.
+    pub tensors: Vec<TensorMeta>,
 }
 
 impl FrameMeta {
@@ -72,6 +77,8 @@ impl FrameMeta {
             inferred: false,
             objects: Vec::new(),
             display: Vec::new(),
+            segmentations: Vec::new(),
+            tensors: Vec::new(),
         }
     }
 
@@ -81,6 +88,7 @@ impl FrameMeta {
         let from = self.viewport;
         let mut frame = self.clone();
         frame.viewport = viewport;
+        inference::map(&mut frame.segmentations, &mut frame.tensors, &from, &viewport);
         for object in &mut frame.objects {
             object.rect = object.rect.mapped(&from, &viewport);
             for rect in [&mut object.detector_rect, &mut object.tracker_rect].into_iter().flatten() {
@@ -89,6 +97,7 @@ impl FrameMeta {
             if let Some(text) = &mut object.text {
                 text.position = text.position.mapped(&from, &viewport);
             }
+            inference::map(&mut object.segmentations, &mut object.tensors, &from, &viewport);
         }
         for item in &mut frame.display {
             item.map(&from, &viewport);
@@ -130,6 +139,12 @@ pub struct ObjectMeta {
     pub text: Option<Text>,
     /// What second-stage classifiers said about it.
     pub classifications: Vec<Classification>,
+    /// Which pixels of `rect` belong to it.
+    pub mask: Option<Mask>,
+    /// Class maps of second-stage segmentation networks.
+    pub segmentations: Vec<SegmentationMeta>,
+    /// Raw outputs of second-stage networks, where they were asked for.
+    pub tensors: Vec<TensorMeta>,
 }
 
 impl ObjectMeta {
@@ -151,6 +166,9 @@ impl ObjectMeta {
             fill: None,
             text: None,
             classifications: Vec::new(),
+            mask: None,
+            segmentations: Vec::new(),
+            tensors: Vec::new(),
         }
     }
 }
@@ -160,6 +178,8 @@ impl ObjectMeta {
 pub struct Classification {
     /// `gie-unique-id` of the classifier.
     pub component_id: u32,
+    /// What kind of attributes the classifier names (`classifier-type`), if its config says so.
+    pub classifier_type: Option<Arc<str>>,
     /// Which of the classifier's attributes (output layers) this is.
     pub attribute: u32,
     /// Index of the winning class.

@@ -6,11 +6,13 @@
 
 mod batch;
 mod geometry;
+mod inference;
 mod picture;
 mod style;
 
 pub use batch::{BatchMeta, Classification, FrameMeta, ObjectMeta, SourceMeta};
 pub use geometry::{Point, Rect, Size};
+pub use inference::{Mask, SegmentationMeta, Tensor, TensorMeta};
 pub use picture::{
     ChannelOrder, ColorMatrix, ColorRange, Colorimetry, MAX_PLANES, Picture, PictureError, PictureMut,
     PixelFormat, Plane, PlaneMut,
