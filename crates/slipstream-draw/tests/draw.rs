@@ -305,22 +305,29 @@ fn object() -> impl Strategy<Value = ObjectMeta> {
         rect(),
         looks,
         prop::option::of(text()),
+        prop::collection::vec(point(), 0..4),
     )
-        .prop_map(|((class, label, confidence, id), rect, (width, border, fill), text)| {
+        .prop_map(|((class, label, confidence, id), rect, (width, border, fill), text, trail)| {
             let mut object = ObjectMeta::detected(class, label.into(), confidence, rect);
             object.tracking_id = id;
             (object.border_width, object.border_color, object.fill) = (width, border, fill);
             object.text = text;
+            object.trail = trail;
             object
         })
 }
 
 fn style() -> impl Strategy<Value = OverlayStyle> {
-    (any::<[bool; 4]>(), prop::option::of(number()), prop::option::of(number())).prop_map(
-        |([display_text, display_boxes, display_stats, display_confidence], font_size, border_width)| {
+    (any::<[bool; 5]>(), prop::option::of(number()), prop::option::of(number())).prop_map(
+        |(
+            [display_text, display_boxes, display_trails, display_stats, display_confidence],
+            font_size,
+            border_width,
+        )| {
             OverlayStyle {
                 display_text,
                 display_boxes,
+                display_trails,
                 display_stats,
                 display_confidence,
                 font_size,
@@ -410,4 +417,34 @@ proptest! {
             prop_assert!((f64::from(v) - mixed(under_v, codes[2], part * alpha)).abs() <= 1.0);
         }
     }
+}
+
+#[test]
+fn trails_fade_towards_the_past_and_rest_draws_none() {
+    let size = Size::new(320, 80);
+    let mut object = ObjectMeta::detected(0, "".into(), 0.5, Rect::new(290.0, 20.0, 20.0, 20.0));
+    object.border_color = Some(Color::WHITE);
+    object.border_width = Some(2.0);
+    // From left to right, then a while without more than the unrest of a box.
+    let way = (0..=28).map(|step| Point { x: step as f32 * 10.0, y: 60.0 });
+    let rest = (0..12).map(|step| Point { x: 280.0 + (step % 3) as f32, y: 60.0 + (step % 2) as f32 });
+    object.trail = way.chain(rest).collect();
+    let draw = |object: &ObjectMeta, style| {
+        let mut canvas = Memory::flat(GREY, size, [40, 0, 0]);
+        let mut frame = frame(size, Vec::new());
+        frame.objects.push(object.clone());
+        Overlay::new(style).draw_frame(&mut canvas.view_mut(), &frame);
+        canvas
+    };
+    let drawn = draw(&object, bare());
+    let along: Vec<_> = (0..27).map(|step| drawn.luma(step * 10 + 5, 60)).collect();
+    assert!(along.is_sorted() && along[0] < 45 && along[26] - along[0] > 80, "{along:?}");
+    let without = draw(&object, OverlayStyle { display_trails: false, ..bare() });
+    drawn.assert_same_outside(&without, Rect::new(0.0, 58.0, 282.0, 4.0));
+
+    object.trail.drain(..29);
+    let at_rest = draw(&object, bare());
+    at_rest.assert_same_outside(&without, Rect::default());
+    object.trail = vec![Point { x: f32::NAN, y: 3.0 }, Point { x: f32::INFINITY, y: 3.0 }];
+    draw(&object, bare()).assert_same_outside(&without, Rect::default());
 }

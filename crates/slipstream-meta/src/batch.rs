@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::inference;
-use crate::{Color, DisplayItem, Mask, Rect, SegmentationMeta, Size, TensorMeta, Text};
+use crate::{Color, DisplayItem, Mask, Point, Rect, SegmentationMeta, Size, TensorMeta, Text, TrackLists};
 
 /// What one buffer carries: the frames of one moment from many sources, or the one picture that they were tiled into.
 ///
@@ -55,6 +55,8 @@ pub struct FrameMeta {
     pub inferred: bool,
     /// What was found.
     pub objects: Vec<ObjectMeta>,
+    /// What the tracker tells besides the objects.
+    pub tracks: TrackLists,
     /// What else is to be drawn.
     pub display: Vec<DisplayItem>,
     /// Class maps of segmentation networks.
@@ -76,6 +78,7 @@ impl FrameMeta {
             viewport: Rect::of_size(size),
             inferred: false,
             objects: Vec::new(),
+            tracks: TrackLists::default(),
             display: Vec::new(),
             segmentations: Vec::new(),
             tensors: Vec::new(),
@@ -98,7 +101,11 @@ impl FrameMeta {
                 text.position = text.position.mapped(&from, &viewport);
             }
             inference::map(&mut object.segmentations, &mut object.tensors, &from, &viewport);
+            for point in &mut object.trail {
+                *point = point.mapped(&from, &viewport);
+            }
         }
+        frame.tracks.map(&from, &viewport);
         for item in &mut frame.display {
             item.map(&from, &viewport);
         }
@@ -127,6 +134,9 @@ pub struct ObjectMeta {
     pub detector_rect: Option<Rect>,
     /// The box as the tracker gave it.
     pub tracker_rect: Option<Rect>,
+    /// The way it came: the middle of its lower edge on the frames before and on this one, oldest first; empty unless a
+    /// tracker was asked for it.
+    pub trail: Vec<Point>,
     /// Index of the object in the same frame that this one is a part of, for second-stage detectors.
     pub parent: Option<usize>,
     /// Border width in pixels of the final picture; `None` leaves it to the drawing element, 0 draws none.
@@ -137,6 +147,8 @@ pub struct ObjectMeta {
     pub fill: Option<Color>,
     /// Text to draw instead of the label; empty content draws none.
     pub text: Option<Text>,
+    /// Whether the label says the tracking id, if there is one.
+    pub display_tracking_id: bool,
     /// What second-stage classifiers said about it.
     pub classifications: Vec<Classification>,
     /// Which pixels of `rect` belong to it.
@@ -160,11 +172,13 @@ impl ObjectMeta {
             rect,
             detector_rect: Some(rect),
             tracker_rect: None,
+            trail: Vec::new(),
             parent: None,
             border_width: None,
             border_color: None,
             fill: None,
             text: None,
+            display_tracking_id: true,
             classifications: Vec::new(),
             mask: None,
             segmentations: Vec::new(),

@@ -75,6 +75,11 @@ impl Rect {
         Point { x: self.left + self.width / 2.0, y: self.top + self.height / 2.0 }
     }
 
+    /// The middle of the lower edge: where what stands upright touches the ground.
+    pub fn foot(&self) -> Point {
+        Point { x: self.left + self.width / 2.0, y: self.bottom() }
+    }
+
     /// Whether the rectangle holds no area. NaN in any size counts as empty.
     pub fn is_empty(&self) -> bool {
         !(self.width > 0.0 && self.height > 0.0)

@@ -9,6 +9,7 @@ mod geometry;
 mod inference;
 mod picture;
 mod style;
+mod track;
 
 pub use batch::{BatchMeta, Classification, FrameMeta, ObjectMeta, SourceMeta};
 pub use geometry::{Point, Rect, Size};
@@ -18,3 +19,4 @@ pub use picture::{
     PixelFormat, Plane, PlaneMut,
 };
 pub use style::{Color, DisplayItem, Text};
+pub use track::{TrackLists, TrackRecord, TrackSample};

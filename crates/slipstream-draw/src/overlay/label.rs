@@ -19,6 +19,11 @@ pub(super) struct Labels {
     taken: Vec<Area>,
 }
 
+/// The number that the label is to say.
+fn shown_id(object: &ObjectMeta) -> Option<u64> {
+    object.tracking_id.filter(|_| object.display_tracking_id)
+}
+
 /// Writes what the label of an object says: its own text, or class, tracking id and, if wanted, confidence.
 fn write_label(line: &mut String, object: &ObjectMeta, confidence: bool) {
     line.clear();
@@ -33,7 +38,7 @@ fn write_label(line: &mut String, object: &ObjectMeta, confidence: bool) {
         (true, _) => Ok(()),
     };
     let gap = |line: &String| if line.is_empty() { "" } else { " " };
-    if let Some(id) = object.tracking_id {
+    if let Some(id) = shown_id(object) {
         let mark = if ends_with_digit(line) { "#" } else { "" };
         let _ = write!(line, "{}{mark}{id}", gap(line));
     }
@@ -50,7 +55,7 @@ fn write_short(line: &mut String, object: &ObjectMeta) -> bool {
         return false;
     }
     line.push_str(&initials(&object.label, 1));
-    if let Some(id) = object.tracking_id {
+    if let Some(id) = shown_id(object) {
         let _ = write!(line, "{id}");
     }
     !line.is_empty()
@@ -150,6 +155,7 @@ mod tests {
         assert_eq!(label(|_| (), false), "Person");
         assert_eq!(label(|o| o.tracking_id = Some(17), false), "Person 17");
         assert_eq!(label(|o| o.tracking_id = Some(17), true), "Person 17 87%");
+        assert_eq!(label(|o| (o.tracking_id, o.display_tracking_id) = (Some(17), false), false), "Person");
         assert_eq!(label(|o| o.label = "".into(), false), "class 2");
         assert_eq!(label(|o| (o.label, o.tracking_id) = ("".into(), Some(17)), false), "class 2 #17");
         assert_eq!(label(|o| (o.label, o.class_id) = ("".into(), -1), false), "");

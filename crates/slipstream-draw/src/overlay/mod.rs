@@ -4,6 +4,7 @@ mod bar;
 mod card;
 mod label;
 mod names;
+mod trail;
 
 use slipstream_meta::{BatchMeta, DisplayItem, FrameMeta, ObjectMeta, PictureMut, SourceMeta, Text};
 
@@ -21,6 +22,8 @@ pub struct OverlayStyle {
     pub display_text: bool,
     /// Whether to draw the boxes of objects.
     pub display_boxes: bool,
+    /// Whether to draw the ways that tracked objects came, where the tracker was asked for them.
+    pub display_trails: bool,
     /// Whether to draw the statistics bar of each frame.
     pub display_stats: bool,
     /// Whether labels end with the detector's confidence.
@@ -36,6 +39,7 @@ impl Default for OverlayStyle {
         Self {
             display_text: true,
             display_boxes: true,
+            display_trails: true,
             display_stats: true,
             display_confidence: false,
             font_size: None,
@@ -129,7 +133,7 @@ impl Overlay {
 
     /// Draws a frame's objects, display items and statistics bar, nothing outside its viewport.
     ///
-    /// From below to above: boxes, shapes in their order, labels, the bar, text that says where it is to stand. An
+    /// From below to above: trails, boxes, shapes in their order, labels, the bar, text that says where it is to stand. An
     /// object's own text is of that kind if it has a size above 0; else it is what the object's label says.
     pub fn draw_frame(&mut self, picture: &mut PictureMut, frame: &FrameMeta) {
         let Some(viewport) = Area::of_rect(frame.viewport) else { return };
@@ -139,6 +143,11 @@ impl Overlay {
             return;
         }
         let sizes = Sizes::new(viewport, style);
+        if style.display_trails {
+            for object in &frame.objects {
+                trail::draw(&mut painter, object, sizes.border);
+            }
+        }
         if style.display_boxes {
             for object in &frame.objects {
                 let Some((area, border)) = outline(object, sizes) else { continue };
