@@ -12,7 +12,7 @@ use ort::environment::Environment;
 use ort::memory::Allocator;
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
-use ort::value::{Outlet, Tensor, TensorElementType};
+use ort::value::{DynValue, Outlet, Shape, Tensor, TensorElementType};
 
 use crate::config::{ConfigError, Dims, ExecutionProvider, InferConfig, Location, Model, TensorOrder};
 use crate::parse::{F32, OutputTensor, TensorInfo};
@@ -118,6 +118,8 @@ pub struct Worker {
     images: usize,
     /// Dimensions of the outputs of the last run without the batch, to be borrowed by [`OutputTensor`].
     dims: Vec<Vec<usize>>,
+    /// Outputs of whole numbers (counts, classes) of the last run, as the numbers that parsers read.
+    whole: Vec<Vec<f32>>,
 }
 
 impl Engine {
@@ -151,7 +153,8 @@ impl Engine {
             let mut input = Tensor::<f32>::new(&allocator, spec.shape(config.network_input_order))?;
             input.extract_tensor_mut().1.fill(0.0);
             let dims = vec![Vec::new(); session.outputs().len()];
-            Ok(Worker { session, input, images: spec.images, dims })
+            let whole = vec![Vec::new(); session.outputs().len()];
+            Ok(Worker { session, input, images: spec.images, dims, whole })
         });
         let workers = workers.collect::<Result<_, ort::Error>>()?;
         Ok(Self { input: spec.dims, images_per_run: spec.images, outputs, workers })
@@ -195,13 +198,13 @@ impl Worker {
         images: usize,
         mut read: impl FnMut(usize, &[OutputTensor<'_>]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Self { session, input, images: capacity, dims } = self;
+        let Self { session, input, images: capacity, dims, whole } = self;
         let outputs = session.run(ort::inputs![&*input]).map_err(EngineError::from)?;
         let values: Vec<_> = outputs.iter().collect();
         let mut tensors = Vec::with_capacity(values.len());
-        for ((name, value), dims) in values.iter().zip(dims) {
+        for (((name, value), dims), whole) in values.iter().zip(dims).zip(whole) {
             // outputs of other types are not read by any parser
-            let Ok((shape, data)) = value.try_extract_tensor::<f32>() else { continue };
+            let Some((shape, data)) = numbers(value, whole) else { continue };
             dims.clear();
             dims.extend(shape.iter().map(|&dim| usize::try_from(dim).unwrap_or_default()));
             if has_batch(dims.first().copied(), *capacity) {
@@ -224,6 +227,23 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+/// Shape and elements of an output; whole numbers are copied to `whole`.
+fn numbers<'a>(value: &'a DynValue, whole: &'a mut Vec<f32>) -> Option<(&'a Shape, &'a [f32])> {
+    if let Ok((shape, data)) = value.try_extract_tensor::<f32>() {
+        return Some((shape, data));
+    }
+    whole.clear();
+    let shape = if let Ok((shape, data)) = value.try_extract_tensor::<i64>() {
+        whole.extend(data.iter().map(|&number| number as f32));
+        shape
+    } else {
+        let (shape, data) = value.try_extract_tensor::<i32>().ok()?;
+        whole.extend(data.iter().map(|&number| number as f32));
+        shape
+    };
+    Some((shape, whole))
 }
 
 /// A session that keeps to the thread that calls it.

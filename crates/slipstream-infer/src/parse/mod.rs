@@ -35,14 +35,21 @@ pub struct TensorInfo {
 }
 
 impl TensorInfo {
-    /// Whether the elements are 32-bit floating point numbers, the only ones that are read.
-    pub fn is_f32(&self) -> bool {
-        self.element == F32
+    /// Whether the elements are numbers that parsers can read.
+    pub fn is_readable(&self) -> bool {
+        self.element == F32 || self.is_whole()
+    }
+
+    /// Whether the elements are whole numbers: counts, classes.
+    pub fn is_whole(&self) -> bool {
+        WHOLE.contains(&self.element.as_str())
     }
 }
 
 /// Name of the element type that parsers read.
 pub(crate) const F32: &str = "f32";
+/// Names of the element types that are turned into [`F32`].
+const WHOLE: [&str; 2] = ["int32", "int64"];
 
 impl fmt::Display for TensorInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -209,7 +216,7 @@ pub fn select(
         }
         wanted.retain(|output| config.output_blob_names.contains(&output.name));
     }
-    let readable: Vec<_> = wanted.iter().filter(|output| output.is_f32()).cloned().collect();
+    let readable: Vec<_> = wanted.iter().filter(|output| output.is_readable()).cloned().collect();
     let function = config.parse_bbox_func_name.as_deref();
     let named = |kind: &&Kind| function.is_some_and(|function| kind.functions.contains(&function));
     let any_named = KINDS.iter().any(|kind| named(&kind));
