@@ -20,9 +20,12 @@
 //! # Ok::<(), slipstream_track::ConfigError>(())
 //! ```
 
+pub mod assign;
+mod associate;
 pub mod config;
 mod frame;
 mod id;
+mod kalman;
 mod target;
 mod tracker;
 mod tracks;

@@ -1,6 +1,11 @@
 //! What a tracker does: by name, or by a file in the format of DeepStream's `nvtracker`.
 
+mod presets;
+
 use std::path::{Path, PathBuf};
+
+pub use crate::associate::{Association, Byte, Matcher, OcSort, Similarity, Slip, Sort, Weighted};
+pub use crate::kalman::{FixedNoise, MotionModel};
 
 /// Why a tracker's configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -34,17 +39,59 @@ impl std::fmt::Display for Notice {
     }
 }
 
-/// What a tracker does.
+/// What a tracker does. A "look" is a frame at which the detector looked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrackerConfig {
-    /// Frames in which an object has to be found before it is reported.
-    pub probation: u32,
-    /// Frames after which an object that is out of sight is given up.
+    /// Detections of less confidence are passed over.
+    pub min_confidence: f32,
+    /// Least confidence of a detection that starts a track.
+    pub new_confidence: f32,
+    /// A detection that overlaps a track more than this (IoU) starts no track.
+    pub max_overlap_of_new: f32,
+    /// Most tracks at a time, those in shadow included; of more detections than this the most confident count.
+    pub max_targets: usize,
+    /// When a track is believed.
+    pub confirmation: Confirmation,
+    /// Misses in a row that end a track that is not confirmed yet.
+    pub early_termination: u32,
+    /// Frames after which a track whose object is out of sight is given up.
     pub max_shadow: u32,
+    /// How boxes move.
+    pub motion: MotionModel,
+    /// How detections and tracks are matched.
+    pub association: Association,
+    /// Whether only a detection of a track's own class continues it.
+    pub check_class: bool,
+    /// Whether sure detections are trusted more than others: the variance of what is measured is scaled by 1 − confidence
+    /// (Du et al., "GIAOTracker", 2021).
+    pub trust_confidence: bool,
+    /// Whether a filter takes the straight way after an object was out of sight (OC-SORT's re-update).
+    pub replay: bool,
+    /// Which box is reported of an object that was detected.
+    pub report: Report,
     /// Positions kept of each track.
     pub trail_length: usize,
-    /// Least overlap of boxes in two frames that are the same object.
-    pub min_iou: f32,
+}
+
+/// When a track is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmation {
+    /// After this many looks in a row after the first, also when the object was out of sight. In the first so many frames all
+    /// is believed.
+    Streak(u32),
+    /// After this many looks since the first, if the track was not ended early; tracks of the first frame are believed.
+    Hits(u32),
+    /// After this many looks since the first, if the track was not ended early.
+    Age(u32),
+}
+
+/// Which box is reported of an object that was detected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// The detector's.
+    Detection,
+    /// The filter's estimate.
+    Estimate,
 }
 
 impl TrackerConfig {
@@ -56,11 +103,19 @@ impl TrackerConfig {
     /// # Errors
     /// If there is none of this name.
     pub fn named(name: &str) -> Result<Self, ConfigError> {
-        if Self::NAMES.contains(&name) {
-            Ok(Self::default())
-        } else {
-            Err(ConfigError::NoSuchTracker { name: name.to_owned() })
+        match name {
+            "slip" => Ok(Self::slip()),
+            "iou" => Ok(Self::iou()),
+            "sort" => Ok(Self::sort()),
+            "bytetrack" => Ok(Self::bytetrack()),
+            "ocsort" => Ok(Self::ocsort()),
+            _ => Err(ConfigError::NoSuchTracker { name: name.to_owned() }),
         }
+    }
+
+    /// Factor of the variance of what the detector measures.
+    pub(crate) fn noise_scale(&self, confidence: f32) -> f32 {
+        if self.trust_confidence { (1.0 - confidence).max(LEAST_NOISE) } else { 1.0 }
     }
 
     /// Reads a config file. Also returns what the file's author should know.
@@ -74,8 +129,11 @@ impl TrackerConfig {
     }
 }
 
+/// No detection is exact.
+const LEAST_NOISE: f32 = 0.1;
+
 impl Default for TrackerConfig {
     fn default() -> Self {
-        Self { probation: 3, max_shadow: 30, trail_length: 64, min_iou: 0.3 }
+        Self::slip()
     }
 }

@@ -1,0 +1,137 @@
+//! Which detection belongs to which target.
+
+mod byte;
+pub(crate) mod ocsort;
+mod slip;
+mod sort;
+mod weighted;
+
+pub use byte::Byte;
+pub use ocsort::OcSort;
+pub use slip::Slip;
+pub use sort::Sort;
+pub use weighted::{Matcher, Similarity, Weighted};
+
+use crate::assign::{Assignment, Edge};
+use crate::target::Target;
+use slipstream_meta::Rect;
+
+/// How detections and targets are matched.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Association {
+    /// DeepStream's data associator: a weighted sum of similarities.
+    Weighted(Weighted),
+    /// SORT.
+    Sort(Sort),
+    /// ByteTrack.
+    Byte(Byte),
+    /// OC-SORT.
+    OcSort(OcSort),
+    /// Our own.
+    Slip(Slip),
+}
+
+/// A detection that may be matched.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate {
+    /// Index in the frame's detections.
+    pub(crate) index: usize,
+    pub(crate) rect: Rect,
+    /// 0…1.
+    pub(crate) confidence: f32,
+    pub(crate) class_id: i32,
+    /// Index of the target matched.
+    pub(crate) target: Option<usize>,
+}
+
+/// What matching works on.
+pub(crate) struct Scene<'a> {
+    pub(crate) targets: &'a [Target],
+    /// For each target, the index of the candidate matched.
+    pub(crate) matched: &'a mut Vec<Option<usize>>,
+    pub(crate) candidates: &'a mut Vec<Candidate>,
+    pub(crate) scratch: &'a mut Scratch,
+    /// Whether only objects of one class are matched.
+    pub(crate) check_class: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    edges: Vec<Edge>,
+    assignment: Assignment,
+}
+
+impl Scene<'_> {
+    /// Matches the best that is left: of targets that `wants` takes and candidates that `offers` takes, pairs with the
+    /// greatest sum of `worth`, which is 0 or less for those that do not fit. Pairs that are not `good` are then left
+    /// unmatched.
+    pub(crate) fn round(
+        &mut self,
+        wants: impl Fn(&Target) -> bool,
+        offers: impl Fn(&Candidate) -> bool,
+        worth: impl Fn(&Target, &Candidate) -> f32,
+        good: impl Fn(&Target, &Candidate) -> bool,
+    ) {
+        self.collect(wants, offers, worth);
+        for &(row, column) in self.scratch.assignment.solve(&self.scratch.edges) {
+            let (Some(target), Some(candidate)) = (self.targets.get(row), self.candidates.get_mut(column))
+            else {
+                continue;
+            };
+            if let Some(matched) = self.matched.get_mut(row).filter(|_| good(target, candidate)) {
+                *matched = Some(column);
+                candidate.target = Some(row);
+            }
+        }
+    }
+
+    /// Like `round`, but takes the best pair first, then the best of those left.
+    pub(crate) fn greedy_round(
+        &mut self,
+        wants: impl Fn(&Target) -> bool,
+        offers: impl Fn(&Candidate) -> bool,
+        worth: impl Fn(&Target, &Candidate) -> f32,
+    ) {
+        self.collect(wants, offers, worth);
+        let edges = &mut self.scratch.edges;
+        edges.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        for edge in edges {
+            let (Some(matched), Some(candidate)) =
+                (self.matched.get_mut(edge.row), self.candidates.get_mut(edge.column))
+            else {
+                continue;
+            };
+            if matched.is_none() && candidate.target.is_none() {
+                *matched = Some(edge.column);
+                candidate.target = Some(edge.row);
+            }
+        }
+    }
+
+    fn collect(
+        &mut self,
+        wants: impl Fn(&Target) -> bool,
+        offers: impl Fn(&Candidate) -> bool,
+        worth: impl Fn(&Target, &Candidate) -> f32,
+    ) {
+        let edges = &mut self.scratch.edges;
+        edges.clear();
+        for (row, (target, matched)) in self.targets.iter().zip(self.matched.iter()).enumerate() {
+            if matched.is_some() || !wants(target) {
+                continue;
+            }
+            for (column, candidate) in self.candidates.iter().enumerate() {
+                if candidate.target.is_some()
+                    || (self.check_class && candidate.class_id != target.class_id)
+                    || !offers(candidate)
+                {
+                    continue;
+                }
+                let weight = worth(target, candidate);
+                if weight > 0.0 {
+                    edges.push(Edge { row, column, weight });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The trackers that have a name.
+
+use super::{
+    Association, Byte, Confirmation, MotionModel, OcSort, Report, Similarity, Slip, Sort, TrackerConfig,
+    Weighted,
+};
+
+/// Positions kept of each track: two seconds of most cameras.
+const TRAIL_LENGTH: usize = 64;
+/// More tracks than this at a time are no picture of a camera.
+const MAX_TARGETS: usize = 256;
+
+impl TrackerConfig {
+    /// Our own.
+    pub(super) fn slip() -> Self {
+        Self {
+            new_confidence: 0.7,
+            association: Association::Slip(Slip::default()),
+            replay: true,
+            ..Self::bytetrack()
+        }
+    }
+
+    /// Greedy matching by overlap with the last box.
+    pub(super) fn iou() -> Self {
+        Self {
+            min_confidence: 0.0,
+            new_confidence: 0.0,
+            max_overlap_of_new: 1.0,
+            max_targets: MAX_TARGETS,
+            confirmation: Confirmation::Age(3),
+            early_termination: 1,
+            max_shadow: 8,
+            motion: MotionModel::None,
+            association: Association::Weighted(Weighted {
+                iou: Similarity { min: 0.3, weight: 1.0 },
+                ..Weighted::default()
+            }),
+            check_class: true,
+            trust_confidence: false,
+            replay: false,
+            report: Report::Detection,
+            trail_length: TRAIL_LENGTH,
+        }
+    }
+
+    /// SORT as published: `max_age` 1, `min_hits` 3, IoU 0.3.
+    pub(super) fn sort() -> Self {
+        Self {
+            confirmation: Confirmation::Streak(3),
+            early_termination: 2,
+            max_shadow: 1,
+            motion: MotionModel::Area,
+            association: Association::Sort(Sort::default()),
+            report: Report::Estimate,
+            ..Self::iou()
+        }
+    }
+
+    /// ByteTrack as published: thresholds 0.6, 0.1 and 0.7, buffer of 30 frames.
+    pub(super) fn bytetrack() -> Self {
+        Self {
+            new_confidence: 0.7,
+            confirmation: Confirmation::Hits(1),
+            early_termination: 1,
+            max_shadow: 30,
+            motion: MotionModel::Aspect { position: 1.0 / 20.0, velocity: 1.0 / 160.0 },
+            association: Association::Byte(Byte::default()),
+            ..Self::sort()
+        }
+    }
+
+    /// OC-SORT as published: Δt 3, inertia 0.2, `max_age` 30, `min_hits` 3.
+    pub(super) fn ocsort() -> Self {
+        Self {
+            new_confidence: 0.6,
+            early_termination: 31,
+            max_shadow: 30,
+            association: Association::OcSort(OcSort::default()),
+            replay: true,
+            report: Report::Detection,
+            ..Self::sort()
+        }
+    }
+}
