@@ -22,15 +22,25 @@
 //! # }
 //! ```
 
+mod analyzer;
+mod classify;
 pub mod cluster;
 pub mod config;
 mod detector;
 pub mod engine;
+mod error;
+mod instance;
+mod outputs;
 pub mod parse;
+mod runner;
 pub mod schedule;
+mod segment;
 pub mod tensor;
 
+pub use analyzer::{Analysis, Analyzer};
 pub use cluster::Detection;
 pub use config::InferConfig;
-pub use detector::{Detector, DetectorError, Region, Timings};
+pub use detector::Detector;
+pub use error::{InferError, InferError as DetectorError};
+pub use runner::{Region, Timings};
 pub use schedule::{Policy, Scheduler};

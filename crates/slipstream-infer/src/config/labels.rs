@@ -36,6 +36,11 @@ impl Labels {
         line.get(usize::try_from(value).ok()?).filter(|name| !name.is_empty())
     }
 
+    /// Whether no line holds several names.
+    pub fn is_one_per_line(&self) -> bool {
+        self.0.iter().all(|line| line.len() == 1)
+    }
+
     /// Number of lines.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -1,4 +1,4 @@
-//! The configuration of a detector in the format of DeepStream's nvinfer: INI (`.txt`, `.cfg`, …) or YAML (`.yml`,
+//! The configuration of a network in the format of DeepStream's nvinfer: INI (`.txt`, `.cfg`, …) or YAML (`.yml`,
 //! `.yaml`).
 
 mod class_attrs;
@@ -81,8 +81,13 @@ use value::Field;
 /// | `operate-on-gie-id`, `operate-on-class-ids` | | all | secondary: which objects to look at |
 /// | `input-object-{min,max}-{width,height}` | pixels | 0 | secondary: size of the objects to look at |
 /// | `secondary-reinfer-interval` | frames | | secondary: when to look at the same object again |
-/// | `classifier-threshold`, `classifier-type`, `classifier-async-mode` | | | classifiers |
-/// | `segmentation-threshold`, `output-tensor-meta` | | | |
+/// | `classifier-threshold` | probability | 0 | least probability of an attribute's value |
+/// | `classifier-type` | text | | kind of the attributes, written into the metadata |
+/// | `classifier-async-mode` | 0, 1 | 0 | secondary classifiers: look in the background, and never hold up a picture |
+/// | `segmentation-threshold` | probability | 0 | least probability of a class or of a mask's pixel |
+/// | `segmentation-output-order` | 0 NCHW, 1 NHWC | 0 | order of a segmentation network's output |
+/// | `output-instance-mask` | 0, 1 | 0 | instance segmentation: masks, not only boxes |
+/// | `output-tensor-meta` | 0, 1 | 0 | hand on the raw outputs too |
 ///
 /// Keys that only concern NVIDIA's hardware or engines (`gpu-id`, `workspace-size`, `enable-dla`, …) are accepted
 /// without a word. Unknown and deprecated keys are reported as a [`Notice`].
@@ -140,6 +145,10 @@ pub struct InferConfig {
     pub classifier_async_mode: bool,
     /// `segmentation-threshold`: least probability in 0…1.
     pub segmentation_threshold: f32,
+    /// `segmentation-output-order`.
+    pub segmentation_output_order: TensorOrder,
+    /// `output-instance-mask`.
+    pub output_instance_mask: bool,
     /// `secondary-reinfer-interval` in frames; `None` where the file sets none.
     pub secondary_reinfer_interval: Option<u32>,
     /// `output-tensor-meta`.
@@ -457,6 +466,8 @@ impl Default for InferConfig {
             classifier_type: None,
             classifier_async_mode: false,
             segmentation_threshold: 0.0,
+            segmentation_output_order: TensorOrder::Nchw,
+            output_instance_mask: false,
             secondary_reinfer_interval: None,
             output_tensor_meta: false,
             operate_on_gie_id: None,

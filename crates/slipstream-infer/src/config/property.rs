@@ -26,7 +26,6 @@ const WITHOUT_MEANING: &[&str] = &[
     "layer-device-precision",
     "max-gpu-mem-per",
     "op-tensor-files",
-    "output-instance-mask",
     "output-io-formats",
     "overwrite-input-tensor",
     "overwrite-output-tensor",
@@ -36,7 +35,6 @@ const WITHOUT_MEANING: &[&str] = &[
     "parse-segmentation-func-name",
     "raw-output-file-write",
     "scaling-compute-hw",
-    "segmentation-output-order",
     "stabilize-buffer-count",
     "strongly-typed",
     "tensor-meta-pool-size",
@@ -157,6 +155,11 @@ impl InferConfig {
                 self.secondary_reinfer_interval = Some(field.int(0..=i32::MAX)?.unsigned_abs());
             }
             "segmentation-threshold" => self.segmentation_threshold = field.float()?,
+            "segmentation-output-order" => {
+                self.segmentation_output_order =
+                    field.choice(&[(0, "NCHW", TensorOrder::Nchw), (1, "NHWC", TensorOrder::Nhwc)])?;
+            }
+            "output-instance-mask" => self.output_instance_mask = field.flag()?,
             "output-tensor-meta" => self.output_tensor_meta = field.flag()?,
             "operate-on-gie-id" => self.operate_on_gie_id = u32::try_from(field.int(-1..=i32::MAX)?).ok(),
             "operate-on-class-ids" => self.operate_on_class_ids = field.counts()?,
