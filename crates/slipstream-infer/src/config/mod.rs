@@ -76,6 +76,7 @@ use value::Field;
 /// | `num-detected-classes` | 0… | 0 | classes of the network; boxes of further ones are dropped |
 /// | `cluster-mode` | see [`ClusterMode`] | 0 | |
 /// | `parse-bbox-func-name` | name | by tensors | how output tensors become boxes, see [`crate::parse`] |
+/// | `custom-lib-path` | path | | library of a parse function that is not built in, see [`crate::parse::library`] |
 /// | `filter-out-class-ids` | list | none | classes that are not reported |
 /// | `crop-objects-to-roi-boundary` | 0, 1 | 0 | clip boxes that leave the frame instead of dropping them |
 /// | `operate-on-gie-id`, `operate-on-class-ids` | | all | secondary: which objects to look at |
@@ -88,6 +89,9 @@ use value::Field;
 /// | `segmentation-output-order` | 0 NCHW, 1 NHWC | 0 | order of a segmentation network's output |
 /// | `output-instance-mask` | 0, 1 | 0 | instance segmentation: masks, not only boxes |
 /// | `output-tensor-meta` | 0, 1 | 0 | hand on the raw outputs too |
+///
+/// A group `[parser]`, which nvinfer does not have, may set `anchors=width;height;width;height;…` in pixels of the network's
+/// input, for undecoded YOLO maps whose anchors are not the published ones.
 ///
 /// Keys that only concern NVIDIA's hardware or engines (`gpu-id`, `workspace-size`, `enable-dla`, …) are accepted
 /// without a word. Unknown and deprecated keys are reported as a [`Notice`].
@@ -135,7 +139,7 @@ pub struct InferConfig {
     pub cluster_mode: ClusterMode,
     /// `parse-bbox-func-name`.
     pub parse_bbox_func_name: Option<String>,
-    /// `custom-lib-path`: library of the parse function; not loaded.
+    /// `custom-lib-path`: library of the parse function, unless that is built in.
     pub custom_lib_path: Option<PathBuf>,
     /// `classifier-threshold`: least probability in 0…1.
     pub classifier_threshold: f32,
@@ -165,6 +169,9 @@ pub struct InferConfig {
     pub input_object_max: Size,
     /// `crop-objects-to-roi-boundary`.
     pub crop_objects_to_roi_boundary: bool,
+    /// `anchors` of `[parser]`: width and height of each in pixels of the network's input, from the finest grid to the
+    /// coarsest; empty for the published ones of the parser's family.
+    pub anchors: Vec<[f32; 2]>,
     /// `[class-attrs-all]`: what holds for classes without a group of their own.
     pub class_attrs_all: ClassAttrs,
     /// `[class-attrs-N]` on top of `[class-attrs-all]`, by class.
@@ -370,6 +377,15 @@ impl InferConfig {
             if group.name == "property" || group.name == ALL_CLASSES {
                 continue;
             }
+            if group.name == PARSER {
+                for entry in &group.entries {
+                    let field = Field { file: &file, group: &group.name, entry };
+                    if let Some(message) = config.set_parser(&field)? {
+                        document.notice(entry.line, message);
+                    }
+                }
+                continue;
+            }
             let class = group.name.strip_prefix("class-attrs-").and_then(|class| class.parse::<u32>().ok());
             let Some(class) = class else {
                 document.notice(group.line, format!("Unknown group [{}]", group.name));
@@ -433,6 +449,8 @@ impl InferConfig {
 }
 
 const ALL_CLASSES: &str = "class-attrs-all";
+/// Group of what parsers have to be told beside the keys of nvinfer, which passes over it.
+const PARSER: &str = "parser";
 
 /// `gie-unique-id` of a component that sets none.
 const DEFAULT_UNIQUE_ID: u32 = 15;
@@ -476,6 +494,7 @@ impl Default for InferConfig {
             input_object_min: Size::default(),
             input_object_max: Size::default(),
             crop_objects_to_roi_boundary: false,
+            anchors: Vec::new(),
             class_attrs_all: ClassAttrs::default(),
             class_attrs: BTreeMap::new(),
             provider: ExecutionProvider::default(),

@@ -141,13 +141,7 @@ impl InferConfig {
                 return Ok(Some("enable-dbscan is deprecated, use cluster-mode=1".to_owned()));
             }
             "parse-bbox-func-name" => self.parse_bbox_func_name = text(field),
-            "custom-lib-path" => {
-                self.custom_lib_path = field.path();
-                return Ok(Some(
-                    "custom-lib-path: libraries are not loaded, the model's output tensors decide how they are read"
-                        .to_owned(),
-                ));
-            }
+            "custom-lib-path" => self.custom_lib_path = field.path(),
             "classifier-threshold" => self.classifier_threshold = field.float()?,
             "classifier-type" => self.classifier_type = text(field),
             "classifier-async-mode" => self.classifier_async_mode = field.flag()?,
@@ -172,6 +166,20 @@ impl InferConfig {
             key if WITHOUT_MEANING.contains(&key) => {}
             key => return Ok(Some(format!("Unknown or legacy key \"{key}\" in group [property]"))),
         }
+        Ok(None)
+    }
+
+    /// Takes one pair of `[parser]` over. Returns what the author should know, if anything.
+    pub(super) fn set_parser(&mut self, field: &Field<'_>) -> Result<Option<String>, ConfigError> {
+        if field.key() != "anchors" {
+            return Ok(Some(format!("Unknown key \"{}\" in group [parser]", field.key())));
+        }
+        let numbers = field.floats()?;
+        let (pairs, rest) = numbers.as_chunks::<2>();
+        if !rest.is_empty() || numbers.iter().any(|&side| side <= 0.0) {
+            return Err(field.wrong("expected width;height;width;height;… of all anchors, in pixels"));
+        }
+        self.anchors = pairs.to_vec();
         Ok(None)
     }
 

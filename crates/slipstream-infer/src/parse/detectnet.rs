@@ -2,7 +2,8 @@
 
 use slipstream_meta::{Rect, Size};
 
-use super::{OutputTensor, ParseContext, ParseError, Parser, TensorInfo, reaches, tensor};
+use super::query::{Answer, Query};
+use super::{OutputTensor, ParseContext, ParseError, Parser, reaches, tensor};
 use crate::cluster::Detection;
 
 /// The network gives distances from a cell's centre to the edges in units of this many pixels.
@@ -18,17 +19,18 @@ struct DetectNet {
 }
 
 /// The last output with "bbox" and the last with "cov" in its name.
-pub(super) fn fits(outputs: &[TensorInfo], _: Size) -> Option<Box<dyn Parser>> {
-    let last =
-        |part: &str| outputs.iter().rev().find(|output| output.name.contains(part) && output.dims.len() == 3);
-    let (bbox, coverage) = (last("bbox")?, last("cov")?);
+pub(super) fn fits(query: &Query<'_>) -> Answer {
+    let last = |part: &str| {
+        query.outputs.iter().rev().find(|output| output.name.contains(part) && output.dims.len() == 3)
+    };
+    let (Some(bbox), Some(coverage)) = (last("bbox"), last("cov")) else { return Answer::No };
     let classes = coverage.dims.first().copied().flatten();
     if let (Some(classes), Some(&Some(corners))) = (classes, bbox.dims.first())
         && corners != 4 * classes
     {
-        return None;
+        return Answer::No;
     }
-    Some(Box::new(DetectNet { bbox: bbox.name.clone(), coverage: coverage.name.clone(), classes }))
+    Answer::yes(DetectNet { bbox: bbox.name.clone(), coverage: coverage.name.clone(), classes })
 }
 
 impl Parser for DetectNet {

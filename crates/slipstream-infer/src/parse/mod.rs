@@ -1,27 +1,39 @@
 //! Output tensors to boxes.
 //!
-//! A model says by its outputs which parser it needs; `parse-bbox-func-name` may name one instead:
-//!
-//! | parser | names | outputs, without the batch |
-//! |---|---|---|
-//! | DetectNet_v2 | `detectnet`, `NvDsInferParseCustomResnet` | `…bbox…` [4C, rows, columns], `…cov…` [C, rows, columns] |
-//! | boxes and scores | `boxes-scores` | `…boxes…` [N, 4]: left, top, right, bottom in network pixels; `…scores…` [N, C] or [C, N] |
-//! | YOLOX | `yolox`, `NvDsInferParseYolox` | one of [N, 5 + C]: raw head of strides 8, 16, 32 |
+//! A model says by its outputs which parser it needs; `parse-bbox-func-name` may name one instead, by our name or by that
+//! of a function of DeepStream's sample libraries. [`parsers`] lists all of them. Where outputs are of several kinds, names,
+//! `num-detected-classes` and in some cases the numbers themselves decide; what had to be assumed is said.
 //!
 //! DetectNet_v2 clips boxes to the network's input, the others to the part of it that the picture covers.
 //!
-//! Other function names belong to libraries that cannot be loaded here; the tensors decide then.
+//! With `custom-lib-path`, a function that is not built in comes from a shared library: see [`library`].
 
+mod anchors;
 mod boxes_scores;
 mod detectnet;
-mod yolox;
+mod fastestdet;
+mod gfl;
+mod kinds;
+pub mod library;
+mod lists;
+mod query;
+mod recipe;
+mod retina;
+mod rows;
+mod sink;
+mod yolo;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use slipstream_meta::{Rect, Size};
 
 use crate::cluster::Detection;
 use crate::config::{InferConfig, Location};
+pub use kinds::{ParserInfo, parsers};
+pub use library::LibraryError;
+use query::{Answer, Query};
+pub use recipe::{Padding, Recipe};
 
 /// An output tensor as the model declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,10 +121,11 @@ pub trait Parser: Send + Sync + fmt::Debug {
 pub enum ParseError {
     /// No parser knows such outputs.
     #[error(
-        "{location}: no parser fits the model's outputs{}.\n  outputs: {}\n  known:\n{}",
+        "{location}: no parser fits the model's outputs{}.\n  outputs: {}{}\n  known, without the batch:{}",
         named(.function),
         list(.found),
-        known()
+        if .needs.is_empty() { String::new() } else { format!("\n  nearly:{}", indented(.needs)) },
+        indented(.known)
     )]
     NoParser {
         /// The config file, at `parse-bbox-func-name` if that is set.
@@ -121,6 +134,30 @@ pub enum ParseError {
         function: Option<String>,
         /// The model's outputs.
         found: Vec<TensorInfo>,
+        /// Parsers that would fit, and what they need to be told.
+        needs: Vec<String>,
+        /// Parsers that were asked, and the outputs that they read.
+        known: Vec<String>,
+    },
+    /// The library of `custom-lib-path` cannot be used.
+    #[error("{location}: custom-lib-path={}: {problem}", path.display())]
+    Library {
+        /// Where the config names it.
+        location: Location,
+        /// The library.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: LibraryError,
+    },
+    /// A library's function says that it cannot read the outputs.
+    #[error("{function} of {}: {problem}", path.display())]
+    Function {
+        /// The function.
+        function: String,
+        /// The library.
+        path: PathBuf,
+        /// What it did.
+        problem: String,
     },
     /// `output-blob-names` names a tensor that the model does not have.
     #[error("{location}: output-blob-names: the model has no output \"{name}\", it has {}", list(.found))]
@@ -150,38 +187,6 @@ pub enum ParseError {
     },
 }
 
-/// Makes a parser, if the outputs are of its kind.
-type Fits = fn(&[TensorInfo], Size) -> Option<Box<dyn Parser>>;
-
-/// One way to read outputs: a row of the table of parsers.
-struct Kind {
-    name: &'static str,
-    functions: &'static [&'static str],
-    expects: &'static str,
-    fits: Fits,
-}
-
-const KINDS: &[Kind] = &[
-    Kind {
-        name: "detectnet",
-        functions: &["detectnet", "NvDsInferParseCustomResnet"],
-        expects: "names with \"bbox\" [4C, rows, columns] and \"cov\" [C, rows, columns]",
-        fits: detectnet::fits,
-    },
-    Kind {
-        name: "boxes-scores",
-        functions: &["boxes-scores"],
-        expects: "names with \"boxes\" [N, 4] (left, top, right, bottom in network pixels) and \"scores\" [N, C] or [C, N]",
-        fits: boxes_scores::fits,
-    },
-    Kind {
-        name: "yolox",
-        functions: &["yolox", "NvDsInferParseYolox"],
-        expects: "one output [N, 5 + C] of undecoded cells of strides 8, 16 and 32",
-        fits: yolox::fits,
-    },
-];
-
 fn named(function: &Option<String>) -> String {
     function.as_ref().map(|name| format!(" (parse-bbox-func-name={name})")).unwrap_or_default()
 }
@@ -190,19 +195,50 @@ fn list(tensors: &[TensorInfo]) -> String {
     tensors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn known() -> String {
-    KINDS.iter().map(|kind| format!("    {}: {}", kind.name, kind.expects)).collect::<Vec<_>>().join("\n")
+/// One line for each of `lines`.
+fn indented(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n    {line}")).collect()
 }
 
-/// The parser for a model with `outputs`, and the outputs that it is to be given (`output-blob-names`).
+/// How a model's outputs are read, and why so.
+#[derive(Debug)]
+pub struct Choice {
+    /// What reads them.
+    pub parser: Box<dyn Parser>,
+    /// The parser's name, which `parse-bbox-func-name` may give; that of the function for a library's own.
+    pub name: String,
+    /// The outputs that it reads, in words.
+    pub expects: String,
+    /// What the author of the config should know: what was assumed, what was not used.
+    pub notices: Vec<String>,
+    /// How models with such outputs are fed as a rule, and what is done with their boxes.
+    pub recipe: Recipe,
+}
+
+/// The parser for a model with `outputs`. What the config's author should know goes to the log.
 ///
 /// # Errors
-/// If `output-blob-names` names an output that is not there, or no parser knows such outputs.
+/// If `output-blob-names` names an output that is not there, no parser knows such outputs, or the library that the config
+/// names cannot be used.
 pub fn select(
     config: &InferConfig,
     outputs: &[TensorInfo],
     network: Size,
 ) -> Result<Box<dyn Parser>, ParseError> {
+    let choice = choose(config, outputs, network)?;
+    for notice in &choice.notices {
+        tracing::warn!("{notice}");
+    }
+    tracing::debug!(parser = choice.name, "outputs are known");
+    Ok(choice.parser)
+}
+
+/// The same with the reasons. Only the outputs that `output-blob-names` names are looked at, if it names any.
+///
+/// # Errors
+/// If `output-blob-names` names an output that is not there, no parser knows such outputs, or the library that the config
+/// names cannot be used.
+pub fn choose(config: &InferConfig, outputs: &[TensorInfo], network: Size) -> Result<Choice, ParseError> {
     let mut wanted = outputs.to_vec();
     if !config.output_blob_names.is_empty() {
         if let Some(name) =
@@ -218,15 +254,50 @@ pub fn select(
     }
     let readable: Vec<_> = wanted.iter().filter(|output| output.is_readable()).cloned().collect();
     let function = config.parse_bbox_func_name.as_deref();
-    let named = |kind: &&Kind| function.is_some_and(|function| kind.functions.contains(&function));
-    let any_named = KINDS.iter().any(|kind| named(&kind));
-    let candidates = KINDS.iter().filter(|kind| !any_named || named(kind));
-    candidates.into_iter().find_map(|kind| (kind.fits)(&readable, network)).ok_or_else(|| {
-        ParseError::NoParser {
-            location: config.location("parse-bbox-func-name"),
-            function: config.parse_bbox_func_name.clone(),
-            found: wanted,
+    let known = function.filter(|function| kinds::all().any(|kind| kind.functions.contains(function)));
+    let mut notices = Vec::new();
+    match (&config.custom_lib_path, function, known) {
+        (Some(library), Some(function), None) => {
+            let location = config.location("custom-lib-path");
+            return library::load(library, function).map_err(|problem| ParseError::Library {
+                location,
+                path: library.clone(),
+                problem,
+            });
         }
+        (Some(library), Some(function), Some(_)) => notices.push(format!(
+            "{}: {} is not loaded: {function} is built in",
+            config.location("custom-lib-path"),
+            library.display()
+        )),
+        (None, Some(function), None) => notices.push(format!(
+            "{}: {function} is not known; the outputs' shapes and names decide how they are read",
+            config.location("parse-bbox-func-name")
+        )),
+        (_, None, _) | (None, Some(_), Some(_)) => {}
+    }
+
+    let classes = Some(config.num_detected_classes as usize).filter(|&classes| classes > 0);
+    let query = Query { outputs: &readable, network, function: known, classes, anchors: &config.anchors };
+    let mut needs = Vec::new();
+    for kind in kinds::all().filter(|kind| known.is_none_or(|function| kind.functions.contains(&function))) {
+        match (kind.fits)(&query) {
+            Answer::No => {}
+            Answer::Needs(what) => needs.push(format!("{}: {what}", kind.name)),
+            Answer::Yes { parser, assumed } => {
+                notices.extend(assumed);
+                let (name, expects) = (kind.name.to_owned(), kind.expects.to_owned());
+                return Ok(Choice { parser, name, expects, notices, recipe: kind.recipe });
+            }
+        }
+    }
+    let listed = kinds::all().filter(|kind| known.is_none_or(|function| kind.functions.contains(&function)));
+    Err(ParseError::NoParser {
+        location: config.location("parse-bbox-func-name"),
+        function: config.parse_bbox_func_name.clone(),
+        found: wanted,
+        needs,
+        known: listed.map(|kind| format!("{}: {}", kind.name, kind.expects)).collect(),
     })
 }
 
@@ -234,6 +305,12 @@ pub fn select(
 fn tensor<'a, 'b>(outputs: &'a [OutputTensor<'b>], name: &str) -> Result<&'a OutputTensor<'b>, ParseError> {
     let found = outputs.iter().find(|output| output.name == name);
     found.ok_or_else(|| ParseError::Missing { name: name.to_owned() })
+}
+
+/// A class's number, as tensors give it.
+fn class_of(number: f32) -> Option<u32> {
+    // the conversion saturates, and no model has so many classes
+    (number.is_finite() && number >= 0.0).then_some(number.round() as u32)
 }
 
 /// Whether a box is to be looked at: what is not a number is, to be counted.
@@ -245,6 +322,17 @@ impl ParseContext<'_> {
     /// The part of a box that lies on the picture, as far as there is any.
     fn clip(&self, rect: &Rect) -> Option<Rect> {
         rect.intersection(&self.image)
+    }
+
+    /// The least confidence of any class.
+    fn least(&self) -> f32 {
+        self.thresholds.iter().copied().fold(f32::INFINITY, f32::min)
+    }
+
+    /// Whether a box of a class and confidence is to be looked at.
+    fn wants(&self, class_id: u32, confidence: f32) -> bool {
+        let threshold = usize::try_from(class_id).ok().and_then(|class| self.thresholds.get(class));
+        threshold.is_some_and(|&threshold| reaches(confidence, threshold))
     }
 }
 
