@@ -32,17 +32,58 @@ const FORGET_AFTER: u64 = 4096;
 #[derive(Debug, Clone)]
 pub struct Scheduler {
     policy: Policy,
-    workers: usize,
+    pace: Pace,
     sources: HashMap<u32, Source>,
     batch: u64,
     /// Turns that the sources have earned and not yet had under [`Policy::Interval`]: each source earns one unit a batch, a
     /// turn costs interval + 1.
     credit: usize,
+}
+
+/// How many images fit into a share of the time between batches, learned from how long they took.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    workers: usize,
     last_batch: Option<Duration>,
     /// Running mean of the time between batches, in seconds.
     period: Option<f64>,
     /// Running mean of the time of one image on one worker, in seconds.
     cost: Option<f64>,
+}
+
+impl Pace {
+    /// The pace of a network that looks at `workers` images side by side.
+    pub fn new(workers: usize) -> Self {
+        Self { workers: workers.max(1), last_batch: None, period: None, cost: None }
+    }
+
+    /// A batch came at `now`, on any clock that only goes forward.
+    pub fn tick(&mut self, now: Duration) {
+        if let Some(last) = self.last_batch.replace(now) {
+            smooth(&mut self.period, now.saturating_sub(last).as_secs_f64());
+        }
+    }
+
+    /// Learns that `images` took `time` from start to end.
+    pub fn measured(&mut self, images: usize, time: Duration) {
+        if images > 0 {
+            let rounds = images.div_ceil(self.workers);
+            smooth(&mut self.cost, time.as_secs_f64() / rounds as f64);
+        }
+    }
+
+    /// How many images fit into `share`, 0…1, of the time between batches: `period`, or the one learned from
+    /// [`tick`](Self::tick). 1 at least, and as long as nothing is known.
+    pub fn images(&self, share: f64, period: Option<Duration>) -> usize {
+        let period = period.map(|period| period.as_secs_f64()).or(self.period);
+        let (Some(period), Some(cost)) = (period, self.cost) else { return 1 };
+        // casts from f64 saturate, so that no cost is a great many images
+        let rounds = share.clamp(0.0, 1.0) * period / cost.max(f64::MIN_POSITIVE);
+        let workers = self.workers as f64;
+        // whole rounds of all workers, or less than one
+        let images = if rounds >= 1.0 { rounds.floor() * workers } else { rounds * workers };
+        (images as usize).max(1)
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,16 +99,7 @@ struct Source {
 impl Scheduler {
     /// A scheduler for a detector that looks at `workers` images side by side.
     pub fn new(policy: Policy, workers: usize) -> Self {
-        Self {
-            policy,
-            workers: workers.max(1),
-            sources: HashMap::new(),
-            batch: 0,
-            credit: 0,
-            last_batch: None,
-            period: None,
-            cost: None,
-        }
+        Self { policy, pace: Pace::new(workers), sources: HashMap::new(), batch: 0, credit: 0 }
     }
 
     /// How many frames are chosen.
@@ -84,9 +116,7 @@ impl Scheduler {
     /// that only goes forward. Of several frames of one source at most one is chosen, unless all frames are.
     pub fn select(&mut self, now: Duration, frames: &[u32]) -> Vec<bool> {
         self.batch += 1;
-        if let Some(last) = self.last_batch.replace(now) {
-            smooth(&mut self.period, now.saturating_sub(last).as_secs_f64());
-        }
+        self.pace.tick(now);
         for &source in frames {
             let source = self.sources.entry(source).or_default();
             source.seen = self.batch;
@@ -126,10 +156,7 @@ impl Scheduler {
 
     /// Learns that `images` chosen frames took `time` from start to end.
     pub fn measured(&mut self, images: usize, time: Duration) {
-        if images > 0 {
-            let rounds = images.div_ceil(self.workers);
-            smooth(&mut self.cost, time.as_secs_f64() / rounds as f64);
-        }
+        self.pace.measured(images, time);
     }
 
     /// Forgets a source that is gone. Should its number come back, it is new.
@@ -142,16 +169,7 @@ impl Scheduler {
         match self.policy {
             Policy::Interval(0) => usize::MAX,
             Policy::Interval(interval) => self.sources.len().div_ceil(interval as usize + 1).max(1),
-            Policy::Budget { share, period } => {
-                let period = period.map(|period| period.as_secs_f64()).or(self.period);
-                let (Some(period), Some(cost)) = (period, self.cost) else { return 1 };
-                // casts from f64 saturate, so that no cost is a great many images
-                let rounds = share.clamp(0.0, 1.0) * period / cost.max(f64::MIN_POSITIVE);
-                let workers = self.workers as f64;
-                // whole rounds of all workers, or less than one
-                let images = if rounds >= 1.0 { rounds.floor() * workers } else { rounds * workers };
-                (images as usize).max(1)
-            }
+            Policy::Budget { share, period } => self.pace.images(share, period),
         }
     }
 
