@@ -17,13 +17,6 @@ const PIXEL_TOLERANCE: f32 = 1.0;
 
 type Object = (u32, f32, Rect);
 
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("SLIPSTREAM_PYTHON").map(PathBuf::from);
-    let python = python.unwrap_or_else(|| common::root().join(".deps/venv/bin/python"));
-    let works = Command::new(&python).args(["-c", "import numpy, onnxruntime"]).output();
-    works.is_ok_and(|output| output.status.success()).then_some(python)
-}
-
 /// Raw NV12 frames, two a second.
 fn frames(clip: &Path, folder: &Path) -> Option<PathBuf> {
     let frames = folder.join("frames.nv12");
@@ -43,11 +36,7 @@ fn frames(clip: &Path, folder: &Path) -> Option<PathBuf> {
 
 fn compare(kind: &str, model: &str, config: &str) {
     let Some(assets) = common::assets() else { return common::skip("the assets folder is not there") };
-    let Some(python) = python() else {
-        return common::skip(
-            "no Python with numpy and onnxruntime (SLIPSTREAM_PYTHON, .deps/venv/bin/python)",
-        );
-    };
+    let Some(python) = common::python("numpy, onnxruntime") else { return };
     let folder = tempfile::tempdir().unwrap();
     let Some(frames) = frames(&assets.join("videos/crosswalk-848x478.mp4"), folder.path()) else {
         return common::skip("no ffmpeg");

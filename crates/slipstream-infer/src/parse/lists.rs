@@ -70,8 +70,7 @@ pub(super) fn fits(query: &Query<'_>) -> Answer {
         boxes.into_iter().find(|output| box_width(output).is_some())
     });
     let boxes = boxes.or_else(|| {
-        let mut fitting =
-            query.outputs.iter().filter(|output| box_width(output).is_some() && !is_list(output));
+        let mut fitting = query.outputs.iter().filter(|output| box_width(output).is_some());
         fitting.next().filter(|_| fitting.next().is_none())
     });
     let Some(boxes) = boxes.filter(|output| box_width(output).is_some()) else { return Answer::No };

@@ -294,8 +294,9 @@ struct Cells {
     grids: Vec<(usize, f32, usize)>,
 }
 
-/// Of so many candidates, one tells whether boxes are decoded.
-const SAMPLED: usize = 16;
+/// Of so many candidates, one tells whether boxes are decoded. A prime, so that all columns of a grid have their turn; grids
+/// of a multiple of it belong to networks of 1184 pixels and more.
+const SAMPLED: usize = 37;
 /// Undecoded centres lie within few cells of their own: their mean is far below this share of the network's width, that of
 /// decoded ones is about half of it.
 const DECODED_SHARE: f32 = 1.0 / 8.0;
@@ -303,7 +304,7 @@ const DECODED_SHARE: f32 = 1.0 / 8.0;
 impl Cells {
     fn of(head: &Head<'_>, network: Size, by_class: bool) -> Self {
         let step = if by_class { 1 } else { head.width };
-        let centers = || head.data.iter().step_by(step * SAMPLED).take(head.count / SAMPLED + 1);
+        let centers = || head.data.iter().step_by(step * SAMPLED).take(head.count.div_ceil(SAMPLED));
         let may_be_raw = head.form == Form::Objectness && head.count == cells(network, &YOLOX_STRIDES);
         let finite = || centers().copied().filter(|x| x.is_finite());
         let mean = finite().sum::<f32>() / finite().count().max(1) as f32;

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::Command;
 
 use slipstream_infer::engine::EngineError;
 use slipstream_infer::{Detector, DetectorError, InferConfig};
@@ -15,6 +16,18 @@ pub(crate) fn skip(reason: impl std::fmt::Display) {
 
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A Python that has `modules`; `None`, loudly, where there is none.
+pub(crate) fn python(modules: &str) -> Option<PathBuf> {
+    let python = std::env::var_os("SLIPSTREAM_PYTHON").map(PathBuf::from);
+    let python = python.unwrap_or_else(|| root().join(".deps/venv/bin/python"));
+    let works = Command::new(&python).args(["-c", &format!("import {modules}")]).output();
+    if works.is_ok_and(|output| output.status.success()) {
+        return Some(python);
+    }
+    skip(format!("no Python with {modules} (SLIPSTREAM_PYTHON, .deps/venv/bin/python)"));
+    None
 }
 
 /// The assets folder, if it is there.
