@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`slipmux`](mux) | puts frames of many sources into batches, without copying or waiting |
 //! | [`slipinfer`](infer) | finds objects with a neural network configured in DeepStream's nvinfer format |
+//! | [`sliptrack`](track) | follows objects and gives them numbers that stay |
 //! | [`sliptiler`](tiler) | lays the frames of a batch out as tiles of one picture |
 //! | [`sliposd`](osd) | draws boxes, labels and statistics |
 //! | [`slipdemux`](demux) | takes batches apart again |
@@ -19,11 +20,13 @@ pub mod meta;
 pub mod mux;
 pub mod osd;
 pub mod tiler;
+pub mod track;
 mod transform;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     mux::register(plugin)?;
     infer::register(plugin)?;
+    track::register(plugin)?;
     tiler::register(plugin)?;
     osd::register(plugin)?;
     demux::register(plugin)?;

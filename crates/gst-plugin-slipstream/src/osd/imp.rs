@@ -104,6 +104,12 @@ impl ObjectImpl for SlipOsd {
                 switch("display-text", "Display text", "Draw labels and texts", default.display_text),
                 switch("display-bbox", "Display boxes", "Draw the boxes of objects", default.display_boxes),
                 switch(
+                    "display-trails",
+                    "Display trails",
+                    "Draw the ways that tracked objects came, where sliptrack was asked for them",
+                    default.display_trails,
+                ),
+                switch(
                     "display-stats",
                     "Display statistics",
                     "Draw a bar with frame number and counts at the top of each frame",
@@ -143,6 +149,7 @@ impl ObjectImpl for SlipOsd {
             match pspec.name() {
                 "display-text" => style.display_text = switch(),
                 "display-bbox" => style.display_boxes = switch(),
+                "display-trails" => style.display_trails = switch(),
                 "display-stats" => style.display_stats = switch(),
                 "display-confidence" => style.display_confidence = switch(),
                 "font-size" => style.font_size = size(),
@@ -158,6 +165,7 @@ impl ObjectImpl for SlipOsd {
         match pspec.name() {
             "display-text" => style.display_text.to_value(),
             "display-bbox" => style.display_boxes.to_value(),
+            "display-trails" => style.display_trails.to_value(),
             "display-stats" => style.display_stats.to_value(),
             "display-confidence" => style.display_confidence.to_value(),
             "font-size" => (style.font_size.unwrap_or(0.0) as u32).to_value(),

@@ -10,3 +10,4 @@ mod mux_load;
 mod osd;
 mod registry;
 mod tiler;
+mod track;

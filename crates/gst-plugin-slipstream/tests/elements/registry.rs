@@ -8,7 +8,7 @@ use gst::prelude::*;
 use crate::common::init;
 
 /// The elements and those of their properties that they define.
-const ELEMENTS: [(&str, &[&str]); 5] = [
+const ELEMENTS: [(&str, &[&str]); 6] = [
     ("slipmux", &["live", "framerate"]),
     (
         "slipinfer",
@@ -24,10 +24,34 @@ const ELEMENTS: [(&str, &[&str]); 5] = [
             "stats",
         ],
     ),
+    (
+        "sliptrack",
+        &[
+            "ll-config-file",
+            "ll-lib-file",
+            "tracker-width",
+            "tracker-height",
+            "operate-on-class-ids",
+            "keep-untracked",
+            "display-tracking-id",
+            "trail-length",
+            "tracking-id-reset-mode",
+            "user-meta-pool-size",
+            "stats",
+        ],
+    ),
     ("sliptiler", &["rows", "columns", "width", "height", "show-source", "keep-aspect-ratio"]),
     (
         "sliposd",
-        &["display-text", "display-bbox", "display-stats", "display-confidence", "font-size", "border-width"],
+        &[
+            "display-text",
+            "display-bbox",
+            "display-trails",
+            "display-stats",
+            "display-confidence",
+            "font-size",
+            "border-width",
+        ],
     ),
     ("slipdemux", &[]),
 ];
@@ -42,7 +66,7 @@ fn other_value(spec: &glib::ParamSpec) -> glib::Value {
     if let Some(spec) = spec.downcast_ref::<glib::ParamSpecBoolean>() {
         (!spec.default_value()).to_value()
     } else if let Some(spec) = spec.downcast_ref::<glib::ParamSpecUInt>() {
-        (spec.default_value() / 2 + 16).to_value()
+        (spec.default_value() / 2 + 16).min(spec.maximum()).to_value()
     } else if let Some(spec) = spec.downcast_ref::<glib::ParamSpecInt>() {
         (spec.default_value() + 4).to_value()
     } else if spec.is::<glib::ParamSpecDouble>() {
