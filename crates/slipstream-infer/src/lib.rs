@@ -30,6 +30,7 @@ mod detector;
 pub mod engine;
 mod error;
 mod instance;
+pub mod model;
 pub mod objects;
 mod outputs;
 pub mod parse;

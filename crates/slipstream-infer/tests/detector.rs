@@ -156,7 +156,11 @@ fn what_cannot_work_is_said_with_its_place() {
     let cases = [
         ("onnx-file=absent.onnx", "config.txt:2: [property] onnx-file: cannot read "),
         ("onnx-file=../detector.rs", "ONNX Runtime cannot load the model"),
-        ("model-file=a.caffemodel\nproto-file=a.prototxt", "config.txt:2: model-file="),
+        (
+            "model-file=a.caffemodel\nproto-file=a.prototxt",
+            "config.txt:3: [property] proto-file: cannot read ",
+        ),
+        ("model-file=a.caffemodel", "config.txt:2: model-file needs proto-file"),
         ("model-engine-file=a.engine", "config.txt:2: model-engine-file="),
         ("gpu-id=0", "no model: set onnx-file in [property]"),
         (

@@ -6,6 +6,7 @@ mod document;
 mod ini;
 mod labels;
 mod property;
+mod stand_in;
 mod value;
 mod yaml;
 
@@ -59,10 +60,11 @@ use value::Field;
 /// | `process-mode` | 1 primary, 2 secondary | 1 | whole frames, or the objects that another component found |
 /// | `interval` | 0… | 0 | frames of a source to skip between two inferences |
 /// | `batch-size` | 1…1024 | 1 | images per batch; a model of a free batch runs them side by side, one on each core |
-/// | `network-mode` | 0 FP32, 1 INT8, 2 FP16, 3 best | 0 | precision wished for; the model's own counts |
+/// | `network-mode` | 0 FP32, 1 INT8, 2 FP16, 3 best | 0 | precision; INT8 needs a model of 8-bit numbers or `int8-calib-file` |
 /// | `network-type` | 0 detector, 1 classifier, 2 segmentation, 3 instance segmentation, 100 other | 0 | |
 /// | `onnx-file` | path | | the model |
 /// | `model-file`, `proto-file` | path | | weights and layers of a Caffe model |
+/// | `int8-calib-file` | path | | scales of the tensors, for INT8: TensorRT's calibration table |
 /// | `infer-dims` | c;h;w | the model's | size of the network's input |
 /// | `output-blob-names` | names | all | output tensors to look at |
 /// | `net-scale-factor` | number | 1 | y = factor × (x − mean), x in 0…255 |
@@ -113,6 +115,8 @@ pub struct InferConfig {
     pub interval: u32,
     /// The model, from `onnx-file`, or `model-file` and `proto-file`, or another format's key.
     pub model: Option<Model>,
+    /// `int8-calib-file`: TensorRT's calibration table.
+    pub int8_calib_file: Option<PathBuf>,
     /// `infer-dims`: size of the network's input.
     pub infer_dims: Option<Dims>,
     /// `output-blob-names`: output tensors to look at; empty for all.
@@ -320,12 +324,19 @@ pub enum ExecutionProvider {
 
 impl InferConfig {
     /// Reads a config file: YAML if its name ends in `.yml` or `.yaml`, else INI. Also returns what the file's author
-    /// should know. The files that it names are read later, by [`crate::Detector::new`].
+    /// should know. The files that it names are read later, by [`crate::Detector::new`]; DeepStream's sample models are
+    /// looked for now, where they are not where the config says (see [`crate::model::locate`]).
     ///
     /// # Errors
     /// If the file cannot be read, or a line is not understood, or a value is not allowed.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, Vec<Notice>), ConfigError> {
-        let path = path.as_ref();
+        let (mut config, mut notices) = Self::read(path.as_ref())?;
+        notices.extend(crate::model::locate(&mut config, &crate::model::folders()));
+        Ok((config, notices))
+    }
+
+    /// The same, with the paths as the file has them.
+    pub(crate) fn read(path: &Path) -> Result<(Self, Vec<Notice>), ConfigError> {
         let bytes =
             std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
@@ -466,6 +477,7 @@ impl Default for InferConfig {
             batch_size: 1,
             interval: 0,
             model: None,
+            int8_calib_file: None,
             infer_dims: None,
             output_blob_names: Vec::new(),
             net_scale_factor: 1.0,

@@ -93,6 +93,7 @@ impl InferConfig {
             }
             key @ ("onnx-file" | "model-file" | "proto-file" | "uff-file" | "tlt-encoded-model"
             | "model-engine-file") => self.set_model(key, field),
+            "int8-calib-file" => self.int8_calib_file = field.path(),
             "infer-dims" => self.infer_dims = Some(dims(field, 3)?),
             "input-dims" | "uff-input-dims" => {
                 let dims = dims(field, 4)?;

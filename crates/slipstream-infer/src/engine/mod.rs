@@ -14,7 +14,8 @@ use ort::session::Session;
 use ort::session::builder::SessionBuilder;
 use ort::value::{DynValue, Outlet, Shape, Tensor, TensorElementType};
 
-use crate::config::{ConfigError, Dims, ExecutionProvider, InferConfig, Location, Model, TensorOrder};
+use crate::config::{ConfigError, Dims, ExecutionProvider, InferConfig, Location, Notice, TensorOrder};
+use crate::model::{self, CaffeError, LoadedModel, TableError};
 use crate::parse::{F32, OutputTensor, TensorInfo};
 
 /// Why a model cannot be run.
@@ -34,13 +35,17 @@ pub enum EngineError {
         tried: Vec<String>,
     },
     /// The config names no model.
-    #[error("{}: no model: set onnx-file in [property]", path.display())]
+    #[error("{}: no model: set onnx-file in [property], or model-file and proto-file", path.display())]
     NoModel {
         /// The config file.
         path: PathBuf,
     },
     /// The config names a model of a format that cannot be run.
-    #[error("{location}: {key}={}: models of this kind cannot be run here; set onnx-file to an ONNX model", path.display())]
+    #[error(
+        "{location}: {key}={}: models of this kind cannot be run here; set onnx-file to an ONNX model, or model-file and \
+         proto-file to a Caffe model",
+        path.display()
+    )]
     Format {
         /// Where the config names it.
         location: Location,
@@ -49,6 +54,22 @@ pub enum EngineError {
         /// The file.
         path: PathBuf,
     },
+    /// The config names one file of a Caffe model.
+    #[error("{location}: {set} needs {missing}: a Caffe model is two files")]
+    Incomplete {
+        /// Where the config names the one.
+        location: Location,
+        /// The key of the one.
+        set: &'static str,
+        /// The key of the other.
+        missing: &'static str,
+    },
+    /// The Caffe model cannot be used.
+    #[error(transparent)]
+    Caffe(#[from] CaffeError),
+    /// The calibration table cannot be used.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// The model file cannot be read.
     #[error(transparent)]
     File(#[from] ConfigError),
@@ -108,6 +129,7 @@ pub struct Engine {
     images_per_run: usize,
     outputs: Vec<TensorInfo>,
     workers: Vec<Worker>,
+    notices: Vec<Notice>,
 }
 
 /// One session with its input buffer; runs on the thread that calls it.
@@ -131,13 +153,19 @@ impl Engine {
     /// # Errors
     /// If ONNX Runtime or the model cannot be loaded, or the model's input is not one of pictures of the config's size.
     pub fn load(config: &InferConfig, workers: Option<NonZeroUsize>) -> Result<Self, EngineError> {
-        let path = model_path(config)?;
-        std::fs::File::open(path).map_err(|source| config.file_error("onnx-file", path, source))?;
+        let LoadedModel { path, bytes, notices } = model::load(config)?;
+        let path = path.as_path();
         let environment = library::environment()?;
         let session = |_| -> Result<Session, EngineError> {
-            // by its path, so that weights in files beside the model are found
-            builder(&environment, config.provider)?.commit_from_file(path).map_err(|error| {
-                EngineError::Load { path: path.to_owned(), message: error.message().to_owned() }
+            let mut builder = builder(&environment, config.provider)?;
+            let session = match &bytes {
+                // by its path, so that weights in files beside the model are found
+                None => builder.commit_from_file(path),
+                Some(bytes) => builder.commit_from_memory(bytes),
+            };
+            session.map_err(|error| EngineError::Load {
+                path: path.to_owned(),
+                message: error.message().to_owned(),
             })
         };
         let count = workers.unwrap_or_else(default_workers).get();
@@ -157,7 +185,7 @@ impl Engine {
             Ok(Worker { session, input, images: spec.images, dims, whole })
         });
         let workers = workers.collect::<Result<_, ort::Error>>()?;
-        Ok(Self { input: spec.dims, images_per_run: spec.images, outputs, workers })
+        Ok(Self { input: spec.dims, images_per_run: spec.images, outputs, workers, notices })
     }
 
     /// Size of the network's input.
@@ -173,6 +201,11 @@ impl Engine {
     /// The model's outputs.
     pub fn outputs(&self) -> &[TensorInfo] {
         &self.outputs
+    }
+
+    /// What the config's author should know about how the model is run.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
     }
 
     /// The workers, to be driven from as many threads.
@@ -258,21 +291,6 @@ fn builder(environment: &Environment, provider: ExecutionProvider) -> ort::Resul
 /// Whether a first dimension counts the images of a run.
 fn has_batch(first: Option<usize>, images: usize) -> bool {
     first == Some(images)
-}
-
-fn model_path(config: &InferConfig) -> Result<&Path, EngineError> {
-    let format = |key: &str, path: &Path| EngineError::Format {
-        location: config.location(key),
-        key: key.to_owned(),
-        path: path.to_owned(),
-    };
-    match &config.model {
-        Some(Model::Onnx(path)) => Ok(path),
-        Some(Model::Caffe { weights: Some(path), .. }) => Err(format("model-file", path)),
-        Some(Model::Caffe { proto: Some(path), .. }) => Err(format("proto-file", path)),
-        Some(Model::Other { key, path }) => Err(format(key, path)),
-        Some(Model::Caffe { .. }) | None => Err(EngineError::NoModel { path: config.path.clone() }),
-    }
 }
 
 /// What a model takes.

@@ -1,0 +1,158 @@
+//! Finding the files of DeepStream's sample models on machines without DeepStream.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+
+use crate::config::{InferConfig, Model, Notice};
+
+/// Folders of models, before every other place; several are separated as in PATH.
+const FOLDERS_VARIABLE: &str = "SLIPSTREAM_MODELS";
+/// Where DeepStream keeps its models, below `/opt/nvidia/deepstream/deepstream-VERSION`.
+const SAMPLES: [&str; 2] = ["samples", "models"];
+/// Folders of the sample detector of four classes of the street begin with this.
+const PRIMARY_DETECTOR: &str = "Primary_Detector";
+/// The detector in the box, in the order in which it is looked for. It tells the same four classes apart.
+const IN_THE_BOX: [&str; 2] = ["street-int8.ini", "street.ini"];
+/// Below a folder for data (XDG Base Directory Specification 0.8).
+const BELOW_DATA: &str = "slipstream/models";
+/// The user's folder for data, below the home folder, where `XDG_DATA_HOME` names none.
+const DEFAULT_DATA: &str = ".local/share";
+/// The system's folders for data, where `XDG_DATA_DIRS` names none.
+const DEFAULT_DATA_DIRS: &str = "/usr/local/share:/usr/share";
+/// Below the prefix that a program is installed in (its `bin` is beside `share`).
+const INSTALLED: &str = "share/slipstream/models";
+
+/// The folders in which models are looked for, in order: those of the variable `SLIPSTREAM_MODELS`, the user's own, those
+/// installed with the program or for the system, and the source tree's.
+pub fn folders() -> Vec<PathBuf> {
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    let mut folders: Vec<PathBuf> = variable(FOLDERS_VARIABLE)
+        .iter()
+        .flat_map(env::split_paths)
+        .filter(|path| path.is_absolute())
+        .collect();
+    // The specification has relative paths ignored.
+    let absolute = |path: PathBuf| Some(path).filter(|path| path.is_absolute());
+    let own = variable("XDG_DATA_HOME").map(PathBuf::from).and_then(absolute);
+    let own = own.or_else(|| Some(absolute(variable("HOME")?.into())?.join(DEFAULT_DATA)));
+    folders.extend(own.map(|data| data.join(BELOW_DATA)));
+    let program = env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
+    folders.extend(program.parent().and_then(Path::parent).map(|prefix| prefix.join(INSTALLED)));
+    let system = variable("XDG_DATA_DIRS").unwrap_or_else(|| DEFAULT_DATA_DIRS.into());
+    folders.extend(
+        env::split_paths(&system).filter(|path| path.is_absolute()).map(|data| data.join(BELOW_DATA)),
+    );
+    // The tree that the program lies in, or that it was built in.
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    let trees = program.ancestors().skip(1).chain(built_in);
+    folders.extend(
+        trees.filter(|tree| tree.join("crates/slipstream-infer").is_dir()).map(|tree| tree.join("models")),
+    );
+    let mut seen = std::collections::HashSet::new();
+    folders.retain(|folder| folder.is_dir() && seen.insert(folder.clone()));
+    folders
+}
+
+/// Points `config` to files that are there: what lies below DeepStream's `samples/models` and is not there is looked for in
+/// `folders` under the same name, and for its sample detector, the detector in the box stands in. Returns what the
+/// author of the config should know.
+pub fn locate(config: &mut InferConfig, folders: &[PathBuf]) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    let mut found = |config: &InferConfig, key: &str, path: &mut PathBuf| {
+        if let Some(there) = find(path, folders) {
+            let message = format!("{key}={} is not there, {} is taken", path.display(), there.display());
+            notices.push(Notice { location: config.location(key), message });
+            *path = there;
+        }
+    };
+    let mut model = config.model.take();
+    match &mut model {
+        Some(Model::Onnx(path)) => found(config, "onnx-file", path),
+        Some(Model::Caffe { proto, weights }) => {
+            for (key, path) in [("proto-file", proto), ("model-file", weights)] {
+                if let Some(path) = path {
+                    found(config, key, path);
+                }
+            }
+        }
+        Some(Model::Other { key, path }) => found(config, &key.clone(), path),
+        None => {}
+    }
+    config.model = model;
+    let mut labels = config.labelfile_path.take();
+    let mut table = config.int8_calib_file.take();
+    let mut mean = config.mean_file.take();
+    for (key, path) in
+        [("labelfile-path", &mut labels), ("int8-calib-file", &mut table), ("mean-file", &mut mean)]
+    {
+        if let Some(path) = path {
+            found(config, key, path);
+        }
+    }
+    (config.labelfile_path, config.int8_calib_file, config.mean_file) = (labels, table, mean);
+    notices.extend(stand_in(config, folders));
+    notices
+}
+
+/// The detector in the box in place of a sample detector that is not there.
+fn stand_in(config: &mut InferConfig, folders: &[PathBuf]) -> Option<Notice> {
+    let (key, path) = match config.model.as_ref()? {
+        Model::Onnx(path) => ("onnx-file".to_owned(), path.clone()),
+        Model::Caffe { weights: Some(path), proto }
+            if !path.exists() || proto.as_ref().is_some_and(|p| !p.exists()) =>
+        {
+            ("model-file".to_owned(), path.clone())
+        }
+        Model::Caffe { weights: None, proto: Some(path) } => ("proto-file".to_owned(), path.clone()),
+        Model::Caffe { .. } => return None,
+        Model::Other { key, path } => (key.clone(), path.clone()),
+    };
+    let is_engine = matches!(config.model, Some(Model::Other { .. }));
+    let is_sample = sample(&path).is_some_and(|inner| {
+        let folder = inner.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
+        folder.is_some_and(|folder| folder.starts_with(PRIMARY_DETECTOR))
+    });
+    if !is_sample || (key == "onnx-file" || is_engine) && path.exists() {
+        return None;
+    }
+    let location = config.location(&key);
+    let in_box = folders
+        .iter()
+        .flat_map(|folder| IN_THE_BOX.map(|name| folder.join(name)))
+        .find(|path| path.is_file())?;
+    let other = match InferConfig::read(&in_box) {
+        Ok((other, _)) => other,
+        Err(error) => {
+            tracing::warn!(%error, "the detector in the box cannot be read");
+            return None;
+        }
+    };
+    let keep_labels = config.labelfile_path.as_ref().is_some_and(|labels| labels.is_file());
+    config.stand_in(other, keep_labels);
+    let message = format!(
+        "{key}={} is not there: the detector in the box, {}, stands in for it; it tells the same four classes apart",
+        path.display(),
+        in_box.display()
+    );
+    Some(Notice { location, message })
+}
+
+/// A file that is there, for one of DeepStream's samples that is not.
+fn find(path: &Path, folders: &[PathBuf]) -> Option<PathBuf> {
+    if path.exists() {
+        return None;
+    }
+    let inner = sample(path)?;
+    folders.iter().map(|folder| folder.join(&inner)).find(|path| path.is_file())
+}
+
+/// The part of a path behind `samples/models`, if there is one that stays below it.
+fn sample(path: &Path) -> Option<PathBuf> {
+    let parts: Vec<_> = path.components().collect();
+    let is_samples =
+        |pair: &[Component<'_>]| pair.iter().map(|part| part.as_os_str()).eq(SAMPLES.iter().map(OsStr::new));
+    let start = parts.windows(SAMPLES.len()).rposition(is_samples)? + SAMPLES.len();
+    let inner = parts.get(start..).filter(|inner| !inner.is_empty())?;
+    inner.iter().all(|part| matches!(part, Component::Normal(_))).then(|| inner.iter().collect())
+}
