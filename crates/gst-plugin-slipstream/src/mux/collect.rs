@@ -2,9 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// Frames that a lane holds at most. Two absorb a jitter of one frame period either way; a live lane that gets a third
-/// gives up its oldest, so it lags by two frame periods at most.
-pub(super) const LANE_DEPTH: usize = 2;
+/// Frames that a lane holds at most: they absorb a stall of three frame periods, on either side. A live lane that gets
+/// another one gives up its oldest.
+pub(super) const LANE_DEPTH: usize = 4;
+/// Ticks that the clock may run ahead of the batches and be made up for; later ones find nothing left to take.
+pub(super) const MAX_TICKS_BEHIND: u64 = LANE_DEPTH as u64 - 1;
+/// Frames that may stay behind at every tick, against jitter. Whatever a live lane keeps beyond that is nothing but delay.
+const CUSHION: usize = 1;
+/// Ticks over which a live lane is watched for frames that always stay behind: a second or so.
+const WATCHED_TICKS: u32 = 25;
 
 /// What became of a frame that was offered to a lane.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,6 +42,39 @@ struct Lane<F> {
     /// Added to the times of a recorded source that joined later or plays by the clock, so that its first frame is due
     /// when it arrives.
     offset: i128,
+    watch: Watch,
+}
+
+/// Looks for frames that stay in a lane tick after tick.
+#[derive(Debug, Default)]
+struct Watch {
+    ticks: u32,
+    /// Least number of frames left after any of these ticks.
+    least: usize,
+}
+
+impl Watch {
+    /// Learns that `left` frames stayed at a tick. Returns how many the lane is to give up.
+    fn observe(&mut self, left: usize) -> usize {
+        self.least = if self.ticks == 0 { left } else { self.least.min(left) };
+        self.ticks += 1;
+        if self.ticks < WATCHED_TICKS {
+            return 0;
+        }
+        self.ticks = 0;
+        self.least.saturating_sub(CUSHION)
+    }
+}
+
+/// What goes out at a tick of the clock.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Tick<F> {
+    /// Time of the batch.
+    pub(super) time: u64,
+    /// The lanes' frames.
+    pub(super) batch: Vec<(u32, F)>,
+    /// The lane of each frame that was given up because the lane lagged behind for long.
+    pub(super) given_up: Vec<u32>,
 }
 
 impl<F> Lane<F> {
@@ -79,6 +118,7 @@ impl<F> Collector<F> {
             ended: false,
             starts_anew: true,
             offset: 0,
+            watch: Watch::default(),
         };
         self.lanes.insert(lane, fresh);
     }
@@ -150,9 +190,9 @@ impl<F> Collector<F> {
         offer
     }
 
-    /// The batch of the clock's tick at `now` and its time: the next frame of each live lane that has one, and of each
-    /// recorded lane whose next frame is due.
-    pub(super) fn tick(&mut self, now: u64) -> (u64, Vec<(u32, F)>) {
+    /// The tick of the clock at `now`: the next frame of each live lane that has one, and of each recorded lane whose next
+    /// frame is due.
+    pub(super) fn tick(&mut self, now: u64) -> Tick<F> {
         if !std::mem::replace(&mut self.ticking, true) {
             self.ahead = self.last.map_or(0, |last| (last + 1).saturating_sub(now));
             for lane in self.lanes.values_mut() {
@@ -164,19 +204,25 @@ impl<F> Collector<F> {
         }
         let now = now + self.ahead;
         self.last = Some(now);
-        let mut batch = Vec::with_capacity(self.lanes.len());
+        let mut tick = Tick { time: now, batch: Vec::with_capacity(self.lanes.len()), given_up: Vec::new() };
         for (&index, lane) in &mut self.lanes {
             if let Some(first) = lane.takes_up() {
                 lane.offset = i128::from(now) - i128::from(first);
             }
-            if !lane.live && lane.due().is_some_and(|due| due > now) {
+            if lane.live {
+                let left = lane.frames.len().saturating_sub(1);
+                for _ in 0..lane.watch.observe(left) {
+                    lane.frames.pop_front();
+                    tick.given_up.push(index);
+                }
+            } else if lane.due().is_some_and(|due| due > now) {
                 continue;
             }
             if let Some(head) = lane.frames.pop_front() {
-                batch.push((index, head.frame));
+                tick.batch.push((index, head.frame));
             }
         }
-        (now, batch)
+        tick
     }
 
     /// The next batch of recorded sources and its time, once each lane that has not ended holds a frame: the earliest
@@ -210,6 +256,12 @@ mod tests {
 
     const PERIOD: u64 = 40;
 
+    fn tick(c: &mut Collector<&'static str>, now: u64) -> (u64, Vec<(u32, &'static str)>) {
+        let tick = c.tick(now);
+        assert!(tick.given_up.is_empty(), "{tick:?}");
+        (tick.time, tick.batch)
+    }
+
     fn collector(live: &[bool]) -> Collector<&'static str> {
         let mut collector = Collector::default();
         for (index, &live) in (0..).zip(live) {
@@ -223,28 +275,55 @@ mod tests {
     fn a_live_lane_never_makes_the_others_wait() {
         let mut c = collector(&[true, true]);
         assert_eq!(c.offer(0, 0, "a0"), Offer::Taken);
-        assert_eq!(c.tick(5), (5, vec![(0, "a0")]));
-        assert_eq!(c.tick(45), (45, vec![]));
+        assert_eq!(tick(&mut c, 5), (5, vec![(0, "a0")]));
+        assert_eq!(tick(&mut c, 45), (45, vec![]));
     }
 
     #[test]
     fn a_live_lane_keeps_its_newest_frames() {
         let mut c = collector(&[true]);
-        c.offer(0, 0, "a0");
-        c.offer(0, 40, "a1");
-        assert_eq!(c.offer(0, 80, "a2"), Offer::Replaced);
-        assert_eq!(c.tick(85), (85, vec![(0, "a1")]));
-        assert_eq!(c.tick(125), (125, vec![(0, "a2")]));
+        for (time, frame) in (0..).step_by(40).zip(["a0", "a1", "a2", "a3"]) {
+            assert_eq!(c.offer(0, time, frame), Offer::Taken);
+        }
+        assert_eq!(c.offer(0, 160, "a4"), Offer::Replaced);
+        assert_eq!(tick(&mut c, 165), (165, vec![(0, "a1")]));
+        assert_eq!(tick(&mut c, 205), (205, vec![(0, "a2")]));
+    }
+
+    #[test]
+    fn a_live_lane_that_lags_for_long_catches_up() {
+        let mut c = collector(&[true]);
+        // three frames too many, as after a stall of the network
+        (0..3).for_each(|time| _ = c.offer(0, time, "late"));
+        let mut given_up = 0;
+        for i in 0..100 {
+            assert_eq!(c.offer(0, 3 + i, "frame"), Offer::Taken);
+            let tick = c.tick(100 + i * PERIOD);
+            assert_eq!(tick.batch.len(), 1);
+            given_up += tick.given_up.len();
+        }
+        assert_eq!(given_up, 2, "one stays against jitter");
+    }
+
+    #[test]
+    fn a_live_lane_that_catches_up_by_itself_loses_nothing() {
+        let mut c = collector(&[true]);
+        // a burst of four after every four ticks
+        for i in 0..50 {
+            (0..4).for_each(|n| assert_eq!(c.offer(0, i * 4 + n, "frame"), Offer::Taken));
+            (0..4).for_each(|n| assert_eq!(tick(&mut c, 100 + (i * 4 + n) * PERIOD).1.len(), 1));
+        }
     }
 
     #[test]
     fn a_recorded_lane_loses_nothing() {
         let mut c = collector(&[false]);
-        c.offer(0, 0, "a0");
-        c.offer(0, 40, "a1");
-        assert_eq!(c.offer(0, 80, "a2"), Offer::Full("a2"));
+        for (time, frame) in (0..).step_by(40).zip(["a0", "a1", "a2", "a3"]) {
+            assert_eq!(c.offer(0, time, frame), Offer::Taken);
+        }
+        assert_eq!(c.offer(0, 160, "a4"), Offer::Full("a4"));
         assert_eq!(c.collect(PERIOD), Some((0, vec![(0, "a0")])));
-        assert_eq!(c.offer(0, 80, "a2"), Offer::Taken);
+        assert_eq!(c.offer(0, 160, "a4"), Offer::Taken);
     }
 
     #[test]
@@ -252,25 +331,25 @@ mod tests {
         let mut c = collector(&[false]);
         c.offer(0, 1000, "a0");
         c.offer(0, 1200, "a1");
-        assert_eq!(c.tick(40), (40, vec![(0, "a0")]));
-        assert_eq!(c.tick(200), (200, vec![]));
-        assert_eq!(c.tick(240), (240, vec![(0, "a1")]));
+        assert_eq!(tick(&mut c, 40), (40, vec![(0, "a0")]));
+        assert_eq!(tick(&mut c, 200), (200, vec![]));
+        assert_eq!(tick(&mut c, 240), (240, vec![(0, "a1")]));
     }
 
     #[test]
     fn a_recorded_lane_that_starts_over_loses_nothing_and_goes_on_in_time() {
         let mut c = collector(&[false]);
         c.offer(0, 0, "a0");
-        assert_eq!(c.tick(40), (40, vec![(0, "a0")]));
+        assert_eq!(tick(&mut c, 40), (40, vec![(0, "a0")]));
         c.offer(0, 40, "a1");
         c.end(0);
         c.restart(0);
         assert_eq!(c.offer(0, 0, "b0"), Offer::Taken);
-        assert_eq!(c.tick(80), (80, vec![(0, "a1")]));
-        assert_eq!(c.tick(120), (120, vec![(0, "b0")]));
+        assert_eq!(tick(&mut c, 80), (80, vec![(0, "a1")]));
+        assert_eq!(tick(&mut c, 120), (120, vec![(0, "b0")]));
         c.offer(0, 80, "b1");
-        assert_eq!(c.tick(160), (160, vec![]));
-        assert_eq!(c.tick(200), (200, vec![(0, "b1")]));
+        assert_eq!(tick(&mut c, 160), (160, vec![]));
+        assert_eq!(tick(&mut c, 200), (200, vec![(0, "b1")]));
     }
 
     #[test]
@@ -319,9 +398,9 @@ mod tests {
         c.set_live(1, true);
         c.offer(0, 400, "a");
         c.offer(1, 40, "b");
-        assert_eq!(c.tick(40), (361, vec![(0, "a"), (1, "b")]));
+        assert_eq!(tick(&mut c, 40), (361, vec![(0, "a"), (1, "b")]));
         c.offer(0, 440, "a");
-        assert_eq!(c.tick(80), (401, vec![(0, "a")]));
+        assert_eq!(tick(&mut c, 80), (401, vec![(0, "a")]));
         c.close(1);
         c.offer(0, 480, "a");
         assert_eq!(c.collect(PERIOD), Some((441, vec![(0, "a")])));

@@ -6,7 +6,7 @@ use parking_lot::{Condvar, Mutex};
 use slipstream_meta::FrameMeta;
 
 use super::SlipMuxPad;
-use super::collect::Collector;
+use super::collect::{Collector, MAX_TICKS_BEHIND};
 use crate::frame::{PLANAR_FORMATS, picture_caps};
 use crate::meta::{Batch, BatchContent, BatchPicture, batch_caps};
 
@@ -51,8 +51,8 @@ pub(super) struct State {
     pub(super) playing: bool,
     pub(super) started: bool,
     pub(super) rate: Option<gst::Fraction>,
-    /// Number of the last tick, counted in periods of `rate` since running time 0.
-    pub(super) last_tick: Option<u64>,
+    /// Number of the last tick since running time 0, and the period that ticks are counted in.
+    pub(super) last_tick: Option<(u64, gst::ClockTime)>,
     pub(super) waiting_for_clock: Option<gst::SingleShotClockId>,
 }
 
@@ -161,9 +161,14 @@ impl SlipMux {
                     continue;
                 }
                 let Some(time) = self.wait_for_tick(&mut state, period) else { return Ok(Next::Retry) };
-                let (time, frames) = state.frames.tick(time.nseconds());
-                let time = gst::ClockTime::from_nseconds(time);
-                return Ok(Next::Batch(self.batch(state, rate, time, period, frames)));
+                let tick = state.frames.tick(time.nseconds());
+                for lane in tick.given_up {
+                    if let Some(pad) = state.pads.get(&lane) {
+                        pad.imp().count_dropped();
+                    }
+                }
+                let time = gst::ClockTime::from_nseconds(tick.time);
+                return Ok(Next::Batch(self.batch(state, rate, time, period, tick.batch)));
             }
             match state.frames.collect(period.nseconds()) {
                 Some((time, frames)) => {
@@ -175,7 +180,8 @@ impl SlipMux {
         }
     }
 
-    /// Sleeps until the next multiple of `period` in running time; `None` if something changed meanwhile.
+    /// Sleeps until the next multiple of `period` in running time; `None` if something changed meanwhile. Multiples that
+    /// passed while the last batch was under way come without sleep, as long as frames for them can be left.
     fn wait_for_tick(
         &self,
         state: &mut parking_lot::MutexGuard<'_, State>,
@@ -185,13 +191,11 @@ impl SlipMux {
             self.changed.wait(state);
             return None;
         };
-        let now = clock.time().saturating_sub(base);
-        let mut tick = now.nseconds() / period.nseconds() + 1;
-        if state.last_tick == Some(tick) {
-            // The clock woke us a moment early.
-            tick += 1;
-        }
-        if let Some(last) = state.last_tick.replace(tick)
+        let now = clock.time().saturating_sub(base).nseconds() / period.nseconds();
+        let last = state.last_tick.filter(|&(_, counted_in)| counted_in == period).map(|(last, _)| last);
+        let tick = last.map_or(now + 1, |last| (last + 1).max(now.saturating_sub(MAX_TICKS_BEHIND)));
+        state.last_tick = Some((tick, period));
+        if let Some(last) = last
             && tick > last + 1
         {
             gst::debug!(
@@ -226,10 +230,6 @@ impl SlipMux {
         frames: Vec<(u32, Waiting)>,
     ) -> gst::Buffer {
         let new_rate = (state.rate.replace(rate) != Some(rate)).then_some(rate);
-        if new_rate.is_some() {
-            // Ticks are counted in periods.
-            state.last_tick = None;
-        }
         let mut content = BatchContent::default();
         let by_clock = self.by_clock(&state);
         content.meta.sources = state.pads.values().map(|pad| pad.imp().describe()).collect();

@@ -156,19 +156,21 @@ fn live_sources_never_wait_for_each_other() {
     assert_eq!(nothing.pts.unwrap().mseconds(), 80);
 
     b.push(0).unwrap();
-    for _ in 0..3 {
-        // three at once: the oldest has to go
+    for _ in 0..5 {
+        // five at once: the oldest has to go
         a.push(0).unwrap();
     }
     assert_eq!(ticked.tick().numbers(), [(0, 2), (1, 0)]);
     assert_eq!(ticked.tick().numbers(), [(0, 3)]);
-    assert_eq!(a.sink.property::<u64>("frames"), 4);
+    assert_eq!(ticked.tick().numbers(), [(0, 4)]);
+    assert_eq!(ticked.tick().numbers(), [(0, 5)]);
+    assert_eq!(a.sink.property::<u64>("frames"), 6);
     assert_eq!(a.sink.property::<u64>("dropped"), 1);
     assert_eq!(b.sink.property::<u64>("dropped"), 0);
 
     // stalled
     b.sink.set_property("status", "no frame for 5 s");
-    for number in 4..50 {
+    for number in 6..50 {
         a.push(0).unwrap();
         let batch = ticked.tick();
         assert_eq!(batch.numbers(), [(0, number)]);
@@ -179,6 +181,34 @@ fn live_sources_never_wait_for_each_other() {
     let back = ticked.tick();
     assert_eq!(back.numbers(), [(1, 1)]);
     assert_eq!(back.meta.sources[1].status, None);
+}
+
+/// A batch that takes downstream three periods costs no frame and no tick.
+#[test]
+fn ticks_that_pass_while_a_batch_is_under_way_are_made_up_for() {
+    let ticked = Ticked::new(TICKED);
+    let mux = ticked.mux();
+    let mut camera = Feed::new(&mux, true, info(VideoFormat::I420, 64, 48));
+    camera.push(0).unwrap();
+    let sink = ticked.pipeline.pad("sink", "sink");
+    let busy =
+        sink.add_probe(gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER, |_, _| gst::PadProbeReturn::Ok);
+    assert!(ticked.clock.crank());
+    for _ in 0..3 {
+        ticked.clock.advance_time(40_000_000);
+        camera.push(0).unwrap();
+    }
+    sink.remove_probe(busy.unwrap());
+    // a clock for tests calls even what is past
+    let batches: Vec<_> = std::iter::once(ticked.watch.next()).chain((0..3).map(|_| ticked.tick())).collect();
+    let times: Vec<_> = batches.iter().map(|batch| batch.pts.unwrap().mseconds()).collect();
+    let numbers: Vec<_> = batches.iter().flat_map(Seen::numbers).collect();
+    assert_eq!(times, [40, 80, 120, 160]);
+    assert_eq!(numbers, [(0, 0), (0, 1), (0, 2), (0, 3)]);
+    assert_eq!(camera.sink.property::<u64>("dropped"), 0);
+    camera.push(0).unwrap();
+    let next = ticked.tick();
+    assert_eq!((next.pts.unwrap().mseconds(), next.numbers()), (200, vec![(0, 4)]));
 }
 
 #[test]
@@ -198,7 +228,7 @@ fn a_recorded_source_beside_a_live_one_plays_at_its_own_pace() {
     let sink = file.sink.clone();
     let reader = std::thread::spawn(move || {
         // those beyond are not looked at, but keep the lane full up to the last that is
-        for _ in 0..FRAMES + 3 {
+        for _ in 0..FRAMES + 5 {
             file.push(0).unwrap();
         }
         file.eos();
@@ -207,8 +237,8 @@ fn a_recorded_source_beside_a_live_one_plays_at_its_own_pace() {
     let mut taken = Vec::new();
     let mut began = None;
     while taken.len() < FRAMES as usize {
-        // two wait, and one more for room
-        let there = taken.len() as u64 + 3;
+        // four wait, and one more for room
+        let there = taken.len() as u64 + 5;
         wait_until("frames are read", || sink.property::<u64>("frames") == there);
         live.push(0).unwrap();
         let batch = ticked.tick();
