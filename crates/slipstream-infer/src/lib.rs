@@ -44,5 +44,5 @@ pub use cluster::Detection;
 pub use config::InferConfig;
 pub use detector::Detector;
 pub use error::{InferError, InferError as DetectorError};
-pub use runner::{Region, Timings};
+pub use runner::{Region, Timings, WORKER_THREAD};
 pub use schedule::{Policy, Scheduler};

@@ -47,6 +47,9 @@ impl Timings {
     }
 }
 
+/// Name of the threads that run networks, for those who look at the processor time of each.
+pub const WORKER_THREAD: &str = "infer";
+
 /// The lowest priority that Linux knows.
 const MAX_NICE: i32 = 19;
 
@@ -150,7 +153,7 @@ impl Runner {
             // This thread is a worker too, so that a batch of one starts no other; but its own priority is not ours to lower.
             let own = if nice == 0 { pairs.next() } else { None };
             for (worker, scratch) in pairs {
-                let thread = std::thread::Builder::new().name("infer".to_owned());
+                let thread = std::thread::Builder::new().name(WORKER_THREAD.to_owned());
                 let step_back_and_work = || {
                     step_back(nice);
                     work(worker, scratch);
