@@ -21,7 +21,6 @@ const WITHOUT_MEANING: &[&str] = &[
     "force-implicit-batch-dim",
     "gpu-id",
     "input-tensor-from-meta",
-    "int8-calib-file",
     "ip-tensor-file",
     "layer-device-precision",
     "max-gpu-mem-per",

@@ -125,7 +125,9 @@ pub(super) fn detection_output(mut layer: Layer<'_, '_>) -> Result<(), Problem> 
     let boxes = match priors.shape.as_slice() {
         &[1, 2, numbers] => numbers / CORNERS,
         shape => {
-            return Err(format!("its third input should be prior boxes, [1, 2, 4 · boxes], but is {shape:?}"));
+            return Err(format!(
+                "its third input should be prior boxes, [1, 2, 4 · boxes], but is {shape:?}"
+            ));
         }
     };
     let (of_locations, of_scores) = (count(&locations.shape)?, count(&scores.shape)?);

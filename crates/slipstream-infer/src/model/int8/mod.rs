@@ -78,14 +78,14 @@ pub(super) fn quantise(model: &mut ModelProto, table: &CalibrationTable, positiv
 fn lift_constants(graph: &mut GraphProto) {
     let mut tensors = Vec::new();
     graph.node.retain_mut(|node| {
+        if !is(node, "Constant") {
+            return true;
+        }
         let value = node.attribute.iter_mut().find(|attribute| attribute.name == "value");
         let (Some(output), Some(tensor)) = (node.output.first(), value.and_then(|value| value.t.take()))
         else {
             return true;
         };
-        if !(node.op_type == "Constant" && node.domain.is_empty()) {
-            return true;
-        }
         tensors.push(TensorProto { name: output.clone(), ..tensor });
         false
     });

@@ -1,0 +1,244 @@
+//! Models that a calibration table makes 8-bit ones, against the same models in floating point.
+
+mod common;
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use slipstream_infer::engine::{Engine, EngineError};
+use slipstream_infer::{Detection, Detector, InferConfig, model};
+use slipstream_meta::Size;
+
+type Outputs = Vec<(String, Vec<f32>)>;
+
+fn python() -> Option<PathBuf> {
+    let python = std::env::var_os("SLIPSTREAM_PYTHON").map(PathBuf::from);
+    let python = python.unwrap_or_else(|| common::root().join(".deps/venv/bin/python"));
+    let works = Command::new(&python).args(["-c", "import numpy, cv2, onnxruntime"]).output();
+    if !works.is_ok_and(|output| output.status.success()) {
+        common::skip(
+            "no Python with NumPy, OpenCV 4 and ONNX Runtime (SLIPSTREAM_PYTHON, .deps/venv/bin/python)",
+        );
+        return None;
+    }
+    Some(python)
+}
+
+fn script(python: &Path, name: &str, arguments: &[&Path]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name);
+    let output = Command::new(python).arg(script).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn floats(path: &Path) -> Vec<f32> {
+    std::fs::read(path)
+        .unwrap()
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
+        .collect()
+}
+
+fn config(folder: &Path, keys: &str) -> InferConfig {
+    InferConfig::parse(&format!("[property]\n{keys}\n"), folder.join("config.txt")).unwrap().0
+}
+
+/// Runs a model on the picture in `folder`; also returns what there is to know. `None` where ONNX Runtime is not installed.
+fn run(folder: &Path, keys: &str) -> Option<(Outputs, Vec<String>)> {
+    let mut engine = match Engine::load(&config(folder, keys), NonZeroUsize::new(1)) {
+        Err(error @ EngineError::Library { .. }) => {
+            common::skip(error);
+            return None;
+        }
+        engine => engine.unwrap(),
+    };
+    let notices = engine.notices().iter().map(ToString::to_string).collect();
+    let worker = &mut engine.workers()[0];
+    worker.input(0).copy_from_slice(&floats(&folder.join("input.f32")));
+    let mut outputs = Outputs::new();
+    let read = |_, tensors: &[slipstream_infer::parse::OutputTensor<'_>]| {
+        outputs = tensors.iter().map(|tensor| (tensor.name.to_owned(), tensor.data.to_vec())).collect();
+        Ok::<_, EngineError>(())
+    };
+    worker.run(1, read).unwrap();
+    Some((outputs, notices))
+}
+
+/// How alike two lists of numbers are: 1 is the same, but for a factor and an offset.
+fn correlation(a: &[f32], b: &[f32]) -> f64 {
+    let mean = |x: &[f32]| x.iter().map(|&x| f64::from(x)).sum::<f64>() / x.len() as f64;
+    let (ma, mb) = (mean(a), mean(b));
+    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
+    for (&a, &b) in a.iter().zip(b) {
+        let (a, b) = (f64::from(a) - ma, f64::from(b) - mb);
+        (ab, aa, bb) = (ab + a * b, aa + a * a, bb + b * b);
+    }
+    ab / (aa * bb).sqrt()
+}
+
+/// Writes the graph that ONNX Runtime makes of a model.
+const OPTIMISE: &str = "import sys, onnxruntime as o
+options = o.SessionOptions()
+options.log_severity_level = 3
+options.optimized_model_filepath = sys.argv[2]
+o.InferenceSession(sys.argv[1], options, providers=['CPUExecutionProvider'])";
+
+/// The graph that ONNX Runtime makes of the model that `config` names.
+fn optimised(python: &Path, config: &InferConfig) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let [model, optimised] = ["model.onnx", "optimised.onnx"].map(|name| folder.path().join(name));
+    std::fs::write(&model, model::load(config).unwrap().bytes.unwrap()).unwrap();
+    let done = Command::new(python).args(["-c", OPTIMISE]).args([&model, &optimised]).status().unwrap();
+    assert!(done.success());
+    std::fs::read(optimised).unwrap()
+}
+
+/// How often a graph has `operator`.
+fn count(graph: &[u8], operator: &str) -> usize {
+    // op_type is field 4 of a node: its tag, its length, its text
+    let pattern = [&[4 << 3 | 2, operator.len() as u8], operator.as_bytes()].concat();
+    graph.windows(pattern.len()).filter(|window| *window == pattern).count()
+}
+
+const CAFFE: &str =
+    "proto-file=net.prototxt\nmodel-file=net.caffemodel\nnet-scale-factor=0.0039215697906911373";
+
+#[test]
+fn the_sample_detector_s_layout_in_8_bits() {
+    let Some(python) = python() else { return };
+    let temporary = tempfile::tempdir().unwrap();
+    script(&python, "caffe_nets.py", &[temporary.path(), Path::new("resnet10")]);
+    let folder = temporary.path().join("resnet10");
+    let Some((exact, notices)) = run(&folder, CAFFE) else { return };
+    assert!(notices.is_empty(), "{notices:?}");
+
+    // A table of all values, made from the net in floating point.
+    let bytes = model::load(&config(&folder, CAFFE)).unwrap().bytes.unwrap();
+    std::fs::write(folder.join("net.onnx"), bytes).unwrap();
+    script(
+        &python,
+        "caffe_table.py",
+        &[
+            &folder.join("net.onnx"),
+            &folder.join("input.f32"),
+            &folder.join("cal_trt.bin"),
+            Path::new("368"),
+            Path::new("640"),
+        ],
+    );
+
+    let keys = format!("{CAFFE}\nnetwork-mode=1\nint8-calib-file=cal_trt.bin");
+    let (rough, notices) = run(&folder, &keys).unwrap();
+    assert!(notices.is_empty(), "{notices:?}");
+    for ((name, exact), (_, rough)) in exact.iter().zip(&rough) {
+        let alike = correlation(exact, rough);
+        eprintln!("{name}: correlation {alike:.5}");
+        assert!(alike > 0.99, "{name}: {alike}");
+        assert_ne!(exact, rough, "{name}: 8 bits change nothing");
+    }
+    // 15 convolutions; the first and the two heads stay as they are. Four sums.
+    let graph = optimised(&python, &config(&folder, &keys));
+    assert_eq!(count(&graph, "QLinearConv"), 12);
+    assert_eq!(count(&graph, "QLinearAdd"), 4);
+    assert_eq!(count(&graph, "Conv") + count(&graph, "FusedConv"), 3);
+    // nothing is turned back in between: one way in, and the ways out to the two heads
+    assert!(count(&graph, "QuantizeLinear") <= 2);
+    assert!(count(&graph, "DequantizeLinear") <= 2);
+
+    // Where the table lacks a value, what needs it stays in floating point, and that is said.
+    let table = std::fs::read_to_string(folder.join("cal_trt.bin")).unwrap();
+    let lines = table.lines().filter(|line| !line.starts_with("block_2a_relu_1:"));
+    std::fs::write(folder.join("cal_trt.bin"), lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let (rough, notices) = run(&folder, &keys).unwrap();
+    let [notice] = notices.as_slice() else { panic!("{notices:?}") };
+    assert!(notice.contains("10 of 15 convolutions") && notice.contains("\"block_2a_relu_1\""), "{notice}");
+    assert!(correlation(&exact[0].1, &rough[0].1) > 0.99);
+
+    // Without a table, that is said and nothing else.
+    let (same, notices) = run(&folder, &format!("{CAFFE}\nnetwork-mode=1")).unwrap();
+    assert!(notices[0].contains("int8-calib-file is not set: it runs in FP32"), "{notices:?}");
+    assert_eq!(same, exact);
+}
+
+/// Frames are of this size.
+const SIZE: Size = Size::new(848, 478);
+
+/// Raw NV12 frames, two a second.
+fn frames(clip: &Path, frames: &Path) -> bool {
+    let filter = format!("fps=2,scale={}:{}:in_range=limited:out_range=limited", SIZE.width, SIZE.height);
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-loglevel", "error", "-i"]).arg(clip).args(["-vf", &filter, "-frames:v", "16"]);
+    let done = ffmpeg.args(["-pix_fmt", "nv12", "-f", "rawvideo"]).arg(frames).status();
+    done.is_ok_and(|status| status.success())
+}
+
+/// The clear objects of `ours`, and how many of them `theirs` has as well.
+fn matched(ours: &[Detection], theirs: &[Detection], clear: f32) -> (usize, usize) {
+    let clear: Vec<_> = ours.iter().filter(|object| object.confidence >= clear).collect();
+    let same = |a: &Detection, b: &Detection| a.class_id == b.class_id && a.rect.iou(&b.rect) >= 0.6;
+    (clear.len(), clear.iter().filter(|a| theirs.iter().any(|b| same(a, b))).count())
+}
+
+#[test]
+fn a_real_detector_finds_the_same_in_8_bits() {
+    let Some(python) = python() else { return };
+    let Some(assets) = common::assets() else { return common::skip("the assets folder is not there") };
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    if !frames(&assets.join("videos/crosswalk-848x478.mp4"), &folder.join("frames.nv12")) {
+        return common::skip("no ffmpeg");
+    }
+    let model = common::root().join("models/street.onnx").canonicalize().unwrap();
+    let keys = format!(
+        "onnx-file={}\nnet-scale-factor=0.00392156862745098\nmaintain-aspect-ratio=1\ninfer-dims=3;288;512\n\
+         num-detected-classes=4\ncluster-mode=2",
+        model.display()
+    );
+    let detector = |keys: &str, threshold: f32| {
+        let text = format!(
+            "[property]\n{keys}\n[class-attrs-all]\npre-cluster-threshold={threshold}\nnms-iou-threshold=0.55\n"
+        );
+        let (config, _) = InferConfig::parse(&text, folder.join("config.txt")).unwrap();
+        Detector::new(config, NonZeroUsize::new(1))
+    };
+    let bytes = std::fs::read(folder.join("frames.nv12")).unwrap();
+    let length = (SIZE.width * SIZE.height * 3 / 2) as usize;
+    let pictures: Vec<_> = bytes.chunks_exact(length).map(|frame| common::nv12(SIZE, frame)).collect();
+    let mut exact = match detector(&keys, 0.3) {
+        Err(error) if error.to_string().contains("ONNX Runtime is not installed") => {
+            return common::skip(error);
+        }
+        exact => exact.unwrap(),
+    };
+    // Every other frame calibrates, the others are looked at.
+    let (known, new): (Vec<_>, Vec<_>) = pictures.iter().enumerate().partition(|(index, _)| index % 2 == 0);
+    let new: Vec<_> = new.into_iter().map(|(_, picture)| *picture).collect();
+    let found = exact.detect(&new).unwrap();
+
+    let (config, _) = InferConfig::parse(&format!("[property]\n{keys}"), folder.join("config.txt")).unwrap();
+    let preprocess = slipstream_infer::tensor::Preprocess::new(&config, exact.input()).unwrap();
+    let mut tensor = vec![0f32; 3 * 288 * 512];
+    let mut tensors = Vec::new();
+    for (_, picture) in known {
+        preprocess
+            .run(&mut slipstream_infer::tensor::Scratch::default(), picture, None, &mut tensor)
+            .unwrap();
+        tensors.extend(tensor.iter().flat_map(|value| value.to_le_bytes()));
+    }
+    std::fs::write(folder.join("inputs.f32"), tensors).unwrap();
+    script(
+        &python,
+        "caffe_table.py",
+        &[&model, &folder.join("inputs.f32"), &folder.join("table"), Path::new("288"), Path::new("512")],
+    );
+    let mut rough = detector(&format!("{keys}\nnetwork-mode=1\nint8-calib-file=table"), 0.2).unwrap();
+    let again = rough.detect(&new).unwrap();
+    let (mut clear, mut both) = (0, 0);
+    for (found, again) in found.iter().zip(&again) {
+        let (all, same) = matched(found, again, 0.4);
+        (clear, both) = (clear + all, both + same);
+    }
+    eprintln!("{both} of {clear} clear objects are found in 8 bits as well");
+    assert!(clear >= 20, "too few objects to mean anything: {clear}");
+    assert!(both * 100 >= clear * 90, "{both} of {clear}");
+}
