@@ -21,6 +21,8 @@ mod ssd;
 
 use std::path::Path;
 
+use prost::Message;
+
 pub use error::CaffeError;
 
 use super::proto::onnx::ModelProto;
@@ -56,11 +58,28 @@ pub(super) fn load(
     };
     let text = read(proto, read::MAX_TEXT)?;
     let bytes = read(weights, read::MAX_BINARY)?;
-    convert(&text, proto, &bytes, weights, wishes).map_err(FileOr::Other)
+    converted(&text, proto, &bytes, weights, wishes).map_err(FileOr::Other)
 }
 
-/// Converts a model whose files hold `text` and `bytes`; errors name the paths.
-pub(super) fn convert(
+/// Converts a model whose files hold `text` and `bytes` to the bytes of an ONNX model; errors name the paths.
+///
+/// `outputs` are the blobs that are to leave the net; where it has none of them, those that no layer uses do. `input` is the
+/// size of pictures for nets that do not say it.
+///
+/// # Errors
+/// If a file is not what its format allows, or a layer cannot be run.
+pub fn convert(
+    text: &[u8],
+    proto: &Path,
+    bytes: &[u8],
+    weights: &Path,
+    outputs: &[String],
+    input: Option<Dims>,
+) -> Result<Vec<u8>, CaffeError> {
+    converted(text, proto, bytes, weights, Wishes { outputs, input }).map(|model| model.encode_to_vec())
+}
+
+fn converted(
     text: &[u8],
     proto: &Path,
     bytes: &[u8],

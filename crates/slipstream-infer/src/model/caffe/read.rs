@@ -46,9 +46,9 @@ pub(super) fn layers(text: &str, path: &Path) -> Result<NetParameter, CaffeError
     Ok(read)
 }
 
-/// Where in the text an error is.
+/// Where in the text an error is; past all of it where the parser names no place, which is at the end.
 fn offset_of(error: &impl Diagnostic) -> usize {
-    error.labels().and_then(|mut labels| labels.next()).map_or(0, |label| label.offset())
+    error.labels().and_then(|mut labels| labels.next()).map_or(usize::MAX, |label| label.offset())
 }
 
 /// The parser's words without the names of our messages.
