@@ -7,7 +7,7 @@ use slipstream_meta::{Classification, Mask, ObjectMeta, SegmentationMeta, Tensor
 
 use crate::classify::Attributes;
 use crate::cluster::Detection;
-use crate::config::{Dims, InferConfig, Labels, NetworkType};
+use crate::config::{Dims, InferConfig, Labels, NetworkType, Notice};
 use crate::detector::Boxes;
 use crate::error::InferError;
 use crate::instance::Instances;
@@ -85,6 +85,11 @@ impl Analyzer {
     /// Names of classes or of attributes' values.
     pub fn labels(&self) -> &Labels {
         &self.labels
+    }
+
+    /// What the config's author should know about how the model is run.
+    pub fn notices(&self) -> &[Notice] {
+        self.runner.notices()
     }
 
     /// Size of the network's input.

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use slipstream_meta::{Picture, Rect, Size};
 
 use crate::cluster::{Detection, cluster};
-use crate::config::{ClassAttrs, Dims, InferConfig, Labels, NetworkType};
+use crate::config::{ClassAttrs, Dims, InferConfig, Labels, NetworkType, Notice};
 use crate::error::InferError;
 use crate::parse::{self, ParseContext, Parser};
 use crate::runner::{Answer, Region, Runner, Timings};
@@ -50,6 +50,11 @@ impl Detector {
     /// config sets none.
     pub fn classes(&self) -> u32 {
         self.boxes.classes
+    }
+
+    /// What the config's author should know about how the model is run.
+    pub fn notices(&self) -> &[Notice] {
+        self.runner.notices()
     }
 
     /// Size of the network's input.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use slipstream_meta::{Picture, Rect, Size};
 
-use crate::config::{Dims, InferConfig};
+use crate::config::{Dims, InferConfig, Notice};
 use crate::engine::{Engine, Worker};
 use crate::error::InferError;
 use crate::parse::{OutputTensor, TensorInfo};
@@ -92,6 +92,11 @@ impl Runner {
 
     pub(crate) fn input(&self) -> Dims {
         self.engine.input()
+    }
+
+    /// What the config's author should know about how the model is run.
+    pub(crate) fn notices(&self) -> &[Notice] {
+        self.engine.notices()
     }
 
     pub(crate) fn outputs(&self) -> &[TensorInfo] {
