@@ -1,5 +1,6 @@
 //! Finding and loading ONNX Runtime, which is a shared library and not part of the program.
 
+use std::collections::HashSet;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,11 +10,18 @@ use ort::environment::Environment;
 use ort::logging::LogLevel;
 
 use super::EngineError;
+use super::place::own_file;
 
 /// Names the library file, before every other place.
 const PATH_VARIABLE: &str = "ORT_DYLIB_PATH";
 /// Where an installed program keeps it, seen from the folder of the executable.
 const INSTALLED: &str = "../lib/slipstream";
+/// Where installed programs and plugins keep it, seen from the folder of all libraries.
+const BELOW_LIB: &str = "slipstream";
+/// Plugins lie at most so deep below it: `lib/x86_64-linux-gnu/gstreamer-1.0`.
+const PLUGIN_DEPTH: usize = 2;
+/// Folders of all libraries of the system, for plugins that lie elsewhere than their library.
+const SYSTEM_LIB: [&str; 2] = ["/usr/local/lib", "/usr/lib"];
 /// Where a checkout keeps it, seen from its root.
 const CHECKOUT: &str = ".deps/onnxruntime";
 
@@ -74,16 +82,25 @@ fn candidates() -> Vec<PathBuf> {
 
 /// Folders to look into, in order.
 fn folders() -> Vec<PathBuf> {
-    let program = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
+    let folder_of = |file: PathBuf| file.parent().map(Path::to_owned);
+    let program = std::env::current_exe().ok().and_then(folder_of);
+    // Of a plugin: the program is another's.
+    let own = own_file().and_then(folder_of).filter(|own| Some(own) != program.as_ref());
     let mut folders: Vec<PathBuf> = Vec::new();
-    if let Some(program) = &program {
-        folders.push(program.clone());
-        folders.push(program.join(INSTALLED));
+    for folder in program.iter().chain(&own) {
+        folders.push(folder.clone());
+        folders.push(folder.join(INSTALLED));
+    }
+    for lib in own.iter().flat_map(|folder| folder.ancestors().skip(1).take(PLUGIN_DEPTH)) {
+        folders.push(lib.join(BELOW_LIB));
     }
     let current = std::env::current_dir().ok();
-    for start in program.iter().chain(&current) {
+    for start in program.iter().chain(&own).chain(&current) {
         folders.extend(start.ancestors().map(|folder| folder.join(CHECKOUT)));
     }
+    folders.extend(SYSTEM_LIB.map(|lib| Path::new(lib).join(BELOW_LIB)));
+    let mut seen = HashSet::new();
+    folders.retain(|folder| seen.insert(folder.clone()));
     folders
 }
 
@@ -114,6 +131,12 @@ fn places() -> Vec<String> {
     if let Ok(current) = std::env::current_dir() {
         places.push(format!("{CHECKOUT} in {} and the folders above it", current.display()));
     }
+    if let Some(own) = own_file().as_deref().and_then(Path::parent)
+        && std::env::current_exe().ok().as_deref().and_then(Path::parent) != Some(own)
+    {
+        places.push(format!("{} and {BELOW_LIB} in the folders above it", own.display()));
+    }
+    places.extend(SYSTEM_LIB.map(|lib| format!("{lib}/{BELOW_LIB}")));
     places.push("the system's library path".to_owned());
     places
 }

@@ -3,7 +3,9 @@
 //! Images run side by side, each on one core. On a CPU this gives as many images per second as threads inside an operator
 //! do on a quiet machine, and far more on a busy one.
 
+mod file;
 mod library;
+mod place;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,9 @@ use ort::memory::Allocator;
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
 use ort::value::{DynValue, Outlet, Shape, Tensor, TensorElementType};
+
+pub use file::ModelFile;
+pub(crate) use place::own_file;
 
 use crate::config::{ConfigError, Dims, ExecutionProvider, InferConfig, Location, Notice, TensorOrder};
 use crate::model::{self, CaffeError, LoadedModel, TableError};

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use crate::config::{InferConfig, Model, Notice};
+use crate::engine::own_file;
 
 /// Folders of models, before every other place; several are separated as in PATH.
 const FOLDERS_VARIABLE: &str = "SLIPSTREAM_MODELS";
@@ -22,6 +23,8 @@ const DEFAULT_DATA: &str = ".local/share";
 const DEFAULT_DATA_DIRS: &str = "/usr/local/share:/usr/share";
 /// Below the prefix that a program is installed in (its `bin` is beside `share`).
 const INSTALLED: &str = "share/slipstream/models";
+/// A plugin lies at most so deep below that prefix: `lib/x86_64-linux-gnu/gstreamer-1.0`.
+const PLUGIN_DEPTH: usize = 3;
 
 /// The folders in which models are looked for, in order: those of the variable `SLIPSTREAM_MODELS`, the user's own, those
 /// installed with the program or for the system, and the source tree's.
@@ -39,13 +42,16 @@ pub fn folders() -> Vec<PathBuf> {
     folders.extend(own.map(|data| data.join(BELOW_DATA)));
     let program = env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
     folders.extend(program.parent().and_then(Path::parent).map(|prefix| prefix.join(INSTALLED)));
+    // Of a plugin: the program is another's.
+    let own = own_file().filter(|own| *own != program).unwrap_or_default();
+    folders.extend(own.ancestors().skip(2).take(PLUGIN_DEPTH).map(|prefix| prefix.join(INSTALLED)));
     let system = variable("XDG_DATA_DIRS").unwrap_or_else(|| DEFAULT_DATA_DIRS.into());
     folders.extend(
         env::split_paths(&system).filter(|path| path.is_absolute()).map(|data| data.join(BELOW_DATA)),
     );
     // The tree that the program lies in, or that it was built in.
     let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
-    let trees = program.ancestors().skip(1).chain(built_in);
+    let trees = program.ancestors().skip(1).chain(own.ancestors().skip(1)).chain(built_in);
     folders.extend(
         trees.filter(|tree| tree.join("crates/slipstream-infer").is_dir()).map(|tree| tree.join("models")),
     );
