@@ -20,7 +20,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 # The tests' reference in Python; a user's own choice goes first.
 export SLIPSTREAM_PYTHON ?= $(DEPS)/venv/bin/python
 
-.PHONY: help setup setup-test build run demo test lint bench eval doc clean distclean install uninstall
+.PHONY: help setup setup-test build run demo test lint bench eval eval-tracking doc clean distclean install uninstall
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -75,6 +75,9 @@ bench: build ## Speed per stage: cameras over RTSP through the whole pipeline (A
 
 eval: setup-test ## Accuracy of the detector in models/
 	@$(MAKE) -C training eval
+
+eval-tracking: build ## Quality of the trackers, beside published ones (ARGS=--sequences for each sequence)
+	@$(MAKE) -C eval/tracking ARGS='$(ARGS)'
 
 doc: setup ## API documentation in target/doc
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked

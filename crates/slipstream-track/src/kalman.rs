@@ -142,7 +142,7 @@ impl BoxFilter {
     }
 
     /// One frame later.
-    pub(crate) fn predict(&mut self, model: &MotionModel) {
+    pub(crate) fn predict(&mut self, model: &MotionModel, agility: f32) {
         let [_, _, size, _] = &mut self.axes;
         match model {
             MotionModel::None => return,
@@ -152,7 +152,7 @@ impl BoxFilter {
         }
         let noise = model.process(&self.rect(model));
         for (axis, noise) in self.axes.iter_mut().zip(noise) {
-            axis.predict(noise);
+            axis.predict(Noise { position: noise.position, velocity: noise.velocity * agility });
         }
         let (MotionModel::Sides { .. } | MotionModel::Aspect { .. }) = model else { return };
         let [_, _, a, b] = &mut self.axes;

@@ -22,6 +22,7 @@
 
 pub mod assign;
 mod associate;
+mod camera;
 pub mod config;
 mod frame;
 mod id;

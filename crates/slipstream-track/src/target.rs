@@ -23,10 +23,14 @@ pub(crate) struct Target {
     pub(crate) age: u32,
     /// Looks after the first in which it was found, without a miss between them.
     pub(crate) streak: u32,
+    /// Sum of the confidences of its detections.
+    pub(crate) evidence: f32,
     /// Looks in a row in which it was not found.
     pub(crate) misses: u32,
     /// Frames since it was last found.
     pub(crate) lost: u32,
+    /// How unsure it is where the object is, in sides of its box (one standard deviation).
+    pub(crate) uncertainty: f32,
     pub(crate) detection: Option<usize>,
     pub(crate) filter: BoxFilter,
     /// The filter when the object was last found.
@@ -49,8 +53,10 @@ impl Target {
             confidence,
             age: 0,
             streak: 0,
+            evidence: confidence,
             misses: 0,
             lost: 0,
+            uncertainty: 0.0,
             detection: None,
             filter,
             saved: filter,
@@ -62,14 +68,17 @@ impl Target {
     }
 
     /// One frame later.
-    pub(crate) fn predict(&mut self, model: &MotionModel) {
+    pub(crate) fn predict(&mut self, model: &MotionModel, agility: f32) {
         self.age = self.age.saturating_add(1);
         self.lost = self.lost.saturating_add(1);
         self.detection = None;
-        self.filter.predict(model);
+        self.filter.predict(model, agility);
         let rect = self.filter.rect(model);
         if is_usable(&rect) {
             self.rect = rect;
+            let [x, y, _, _] = &self.filter.axes;
+            self.uncertainty =
+                0.5 * (x.var_position.sqrt() / rect.width + y.var_position.sqrt() / rect.height);
         }
     }
 
@@ -93,11 +102,28 @@ impl Target {
         consistency(direction, &from, rect)
     }
 
+    /// Squared Mahalanobis distance of a box's middle.
+    pub(crate) fn distance2(&self, rect: &Rect) -> f32 {
+        let [x, y, _, _] = &self.filter.axes;
+        let c = rect.center();
+        let sx = 0.05 * self.rect.width;
+        let sy = 0.05 * self.rect.height;
+        let d = |v: f32, m: f32, s: f32| v * v / (m + s * s);
+        d(c.x - x.position, x.var_position, sx) + d(c.y - y.position, y.var_position, sy)
+    }
+
     /// Takes the box that the detector gave.
-    pub(crate) fn observe(&mut self, model: &MotionModel, rect: Rect, scale: f32, replay: bool) {
+    pub(crate) fn observe(
+        &mut self,
+        model: &MotionModel,
+        rect: Rect,
+        scale: f32,
+        replay: bool,
+        agility: f32,
+    ) {
         let sensor = Sensor::Detector { scale };
         if replay && self.lost > 1 {
-            self.replay(model, rect, sensor);
+            self.replay(model, rect, sensor, agility);
         } else {
             self.filter.update(model, &rect, sensor);
         }
@@ -111,9 +137,21 @@ impl Target {
         self.saved = self.filter;
     }
 
+    /// Takes part in the motion of the camera.
+    pub(crate) fn shift(&mut self, dx: f32, dy: f32) {
+        self.rect = self.rect.shifted(dx, dy);
+        for filter in [&mut self.filter, &mut self.saved] {
+            filter.axes[0].position += dx;
+            filter.axes[1].position += dy;
+        }
+        for (_, rect) in &mut self.seen {
+            *rect = rect.shifted(dx, dy);
+        }
+    }
+
     /// OC-SORT's re-update: the filter takes the straight way from the last box to this one instead of what it made up
     /// meanwhile.
-    fn replay(&mut self, model: &MotionModel, to: Rect, sensor: Sensor) {
+    fn replay(&mut self, model: &MotionModel, to: Rect, sensor: Sensor, agility: f32) {
         let from = self.last_seen();
         let steps = self.lost;
         self.filter = self.saved;
@@ -126,7 +164,7 @@ impl Target {
                 between(from.width, to.width),
                 between(from.height, to.height),
             );
-            self.filter.predict(model);
+            self.filter.predict(model, agility);
             self.filter.update(model, &rect, sensor);
         }
     }

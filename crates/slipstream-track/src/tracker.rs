@@ -19,6 +19,8 @@ pub struct Tracker {
     frames: u64,
     /// Number of the frame before.
     number: Option<u64>,
+    agility: f32,
+    nis: f32,
     candidates: Vec<Candidate>,
     matched: Vec<Option<usize>>,
     scratch: Scratch,
@@ -37,6 +39,8 @@ impl Tracker {
             targets: Vec::new(),
             frames: 0,
             number: None,
+            agility: 1.0,
+            nis: 1.0,
             candidates: Vec::new(),
             matched: Vec::new(),
             scratch: Scratch::default(),
@@ -64,6 +68,9 @@ impl Tracker {
         self.predict(frame);
         if let Some(detections) = frame.detections {
             self.choose(detections);
+            if self.config.camera_motion {
+                self.follow_camera();
+            }
             self.associate();
             self.settle(frame);
             self.start(frame);
@@ -89,7 +96,7 @@ impl Tracker {
                 target.filter.stop_growth(&self.config.motion);
             }
             for _ in 0..steps {
-                target.predict(&self.config.motion);
+                target.predict(&self.config.motion, self.agility);
             }
         }
     }
@@ -107,6 +114,28 @@ impl Tracker {
         if self.candidates.len() > self.config.max_targets {
             self.candidates.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
             self.candidates.truncate(self.config.max_targets);
+        }
+    }
+
+    /// Moves all targets as the camera's own motion moved them.
+    fn follow_camera(&mut self) {
+        let expected: Vec<_> = self
+            .targets
+            .iter()
+            .filter(|t| t.state == TrackState::Confirmed && t.lost <= 1)
+            .map(|t| t.rect)
+            .collect();
+        let found: Vec<_> = self
+            .candidates
+            .iter()
+            .filter(|c| c.confidence >= self.config.new_confidence)
+            .map(|c| c.rect)
+            .collect();
+        let mut ways = Vec::new();
+        if let Some(way) = crate::camera::common_motion(&expected, &found, &mut ways) {
+            for target in &mut self.targets {
+                target.shift(way.x, way.y);
+            }
         }
     }
 
@@ -136,7 +165,7 @@ impl Tracker {
             let Some(candidate) = matched.and_then(|index| self.candidates.get(index)) else {
                 target.misses = target.misses.saturating_add(1);
                 target.streak = 0;
-                if target.state == TrackState::Confirmed {
+                if target.state == TrackState::Confirmed && target.lost > config.coast {
                     target.state = TrackState::Shadow;
                 }
                 let ends_early =
@@ -155,6 +184,7 @@ impl Tracker {
                 candidate.rect,
                 config.noise_scale(candidate.confidence),
                 config.replay,
+                self.agility,
             );
             target.rect = match config.report {
                 Report::Detection => candidate.rect,
@@ -164,12 +194,14 @@ impl Tracker {
             target.class_id = candidate.class_id;
             target.detection = Some(candidate.index);
             target.streak = target.streak.saturating_add(1);
+            target.evidence += candidate.confidence;
             target.misses = 0;
             target.lost = 0;
             let is_sure = match config.confirmation {
                 Confirmation::Streak(hits) => target.streak >= hits || self.frames <= u64::from(hits),
                 Confirmation::Hits(hits) => target.streak >= hits || target.state == TrackState::Shadow,
                 Confirmation::Age(age) => target.age >= age,
+                Confirmation::Evidence(sum) => target.evidence >= sum,
             };
             if is_sure {
                 target.state = TrackState::Confirmed;
@@ -211,6 +243,7 @@ impl Tracker {
                 Confirmation::Streak(hits) => self.frames <= u64::from(hits),
                 Confirmation::Hits(_) => self.frames == 1,
                 Confirmation::Age(age) => age == 0,
+                Confirmation::Evidence(sum) => self.frames == 1 || confidence >= sum,
             };
             if is_sure {
                 target.state = TrackState::Confirmed;
@@ -221,6 +254,7 @@ impl Tracker {
 
     fn report(&mut self, frame: &Frame<'_>) {
         let length = self.config.trail_length.max(1);
+        let most_past = length.max(self.config.max_shadow as usize + 1);
         for (slot, target) in self.targets.iter_mut().enumerate() {
             let Target { rect, class_id, confidence, state, age, detection, .. } = *target;
             let point = TrackPoint { frame: frame.number, time: frame.time, rect, confidence, age };
@@ -233,8 +267,8 @@ impl Tracker {
                     self.past.push(PastTrack { id: target.id, class_id, points });
                 }
             } else {
-                // As long as a shadow lasts, and the probation before it.
-                if target.past.len() > self.config.max_shadow as usize {
+                // Bounded, however long a probation or a shadow lasts.
+                if target.past.len() >= most_past {
                     target.past.remove(0);
                 }
                 target.past.push(point);

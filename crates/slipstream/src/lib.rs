@@ -20,6 +20,7 @@ pub mod simulation;
 pub mod source;
 pub mod still;
 pub mod tally;
+pub mod track;
 pub mod uri;
 
 pub use rtsp_login::LoginMethod;

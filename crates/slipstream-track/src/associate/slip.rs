@@ -25,16 +25,28 @@ pub struct Slip {
     pub inertia: f32,
     /// Weight of being of the same height.
     pub height: f32,
+    /// Weight of the vertical overlap.
+    pub vertical: f32,
     /// Weight of the detection's confidence.
     pub confidence: f32,
+    /// Weight of conf similarity
+    pub same_confidence: f32,
+    /// Weight of Mahalanobis
+    pub mahalanobis: f32,
     /// Boxes are grown by this part of their sides on each side before their overlap is taken.
     pub buffer: f32,
-    /// The same for the recovery.
-    pub buffer_recovery: f32,
-    /// x
+    /// grown by uncertainty
+    pub buffer_gain: f32,
+    /// What a pair is worth less when the target is out of sight.
     pub shadow_penalty: f32,
-    /// x
-    pub tentative_first: bool,
+    /// uncertainty penalty
+    pub uncertainty_penalty: f32,
+    /// Tentative targets take part in the first round, and are worth so much less.
+    pub tentative_penalty: f32,
+    /// Least frames ... shadow second
+    pub second_lost: u32,
+    /// recovery
+    pub recovery_lost: u32,
 }
 
 impl Default for Slip {
@@ -43,28 +55,40 @@ impl Default for Slip {
             high: 0.6,
             low: 0.1,
             min_first: 0.2,
-            min_second: 0.5,
-            min_recovery: 0.3,
+            min_second: 0.3,
+            min_recovery: 0.5,
             min_tentative: 0.3,
             inertia: 0.2,
             height: 0.0,
-            confidence: 0.0,
-            buffer: 0.0,
-            buffer_recovery: 0.0,
-            shadow_penalty: 0.0,
-            tentative_first: false,
+            vertical: 0.0,
+            confidence: 0.2,
+            same_confidence: 0.0,
+            mahalanobis: 0.0,
+            buffer: 0.1,
+            buffer_gain: 0.0,
+            shadow_penalty: 0.15,
+            uncertainty_penalty: 0.0,
+            tentative_penalty: 1.0,
+            second_lost: 4,
+            recovery_lost: 30,
         }
     }
 }
+
+/// x
+const MOST: f32 = 0.5;
 
 impl Slip {
     pub(crate) fn associate(&self, scene: &mut Scene<'_>) {
         let is_high = |c: &Candidate| c.confidence >= self.high;
         let is_low = |c: &Candidate| c.confidence >= self.low && c.confidence < self.high;
         let always = |_: &Target, _: &Candidate| true;
-        let overlap = |t: &Target, c: &Candidate| grown_iou(&t.rect, &c.rect, self.buffer);
+        let overlap = |t: &Target, c: &Candidate| {
+            let by = (self.buffer + self.buffer_gain * t.uncertainty).min(MOST);
+            grown_iou(&t.rect, &c.rect, by)
+        };
         scene.round(
-            |t| self.tentative_first || t.state != TrackState::Tentative,
+            |t| self.tentative_penalty < 1.0 || t.state != TrackState::Tentative,
             is_high,
             |t, c| {
                 let iou = overlap(t, c);
@@ -72,24 +96,39 @@ impl Slip {
                     return 0.0;
                 }
                 let height = t.rect.height.min(c.rect.height) / t.rect.height.max(c.rect.height);
-                let shadow = if t.lost > 1 { self.shadow_penalty } else { 0.0 };
-                iou * (1.0 - self.height + self.height * height)
-                    * (1.0 - self.confidence + self.confidence * c.confidence)
-                    + self.inertia * t.direction_consistency(&c.rect) * c.confidence
-                    - shadow
+                let vertical = (t.rect.bottom().min(c.rect.bottom()) - t.rect.top.max(c.rect.top)).max(0.0)
+                    / (t.rect.bottom().max(c.rect.bottom()) - t.rect.top.min(c.rect.top));
+                let penalty = match (t.state, t.misses) {
+                    (TrackState::Tentative, _) => self.tentative_penalty,
+                    (_, 0) => 0.0,
+                    (_, _) => self.shadow_penalty,
+                };
+                let mut worth = iou
+                    * (1.0 - self.height + self.height * height)
+                    * (1.0 - self.vertical + self.vertical * vertical)
+                    * (1.0 - self.confidence + self.confidence * c.confidence);
+                worth += self.inertia * t.direction_consistency(&c.rect) * c.confidence;
+                if self.mahalanobis > 0.0 {
+                    worth += self.mahalanobis * (-0.5 * t.distance2(&c.rect)).exp();
+                }
+                worth -= self.same_confidence * (t.confidence - c.confidence).abs();
+                worth - penalty - self.uncertainty_penalty * t.uncertainty
             },
             always,
         );
         scene.round(
-            |t| t.state == TrackState::Confirmed || (t.state == TrackState::Shadow && t.lost < 2),
+            |t| {
+                t.state == TrackState::Confirmed
+                    || (t.state == TrackState::Shadow && t.misses < self.second_lost)
+            },
             is_low,
             |t, c| overlap(t, c) - self.min_second,
             always,
         );
         scene.round(
-            |t| t.state != TrackState::Tentative,
+            |t| t.state != TrackState::Tentative && t.misses <= self.recovery_lost,
             is_high,
-            |t, c| grown_iou(&t.last_seen(), &c.rect, self.buffer_recovery) - self.min_recovery,
+            |t, c| t.last_seen().iou(&c.rect) - self.min_recovery,
             always,
         );
         scene.round(

@@ -69,12 +69,22 @@ pub struct TrackerConfig {
     pub replay: bool,
     /// Which box is reported of an object that was detected.
     pub report: Report,
+    /// Frames for which an object is still reported, where it is expected, when it is not found any more.
+    pub coast: u32,
+    /// Whether the camera's own motion is taken from the common motion of the objects.
+    pub camera_motion: bool,
+    /// adapt
+    pub adapt: f32,
+    /// adapt
+    pub adapt_to: f32,
+    /// least noise
+    pub least_noise: f32,
     /// Positions kept of each track.
     pub trail_length: usize,
 }
 
 /// When a track is believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Confirmation {
     /// After this many looks in a row after the first, also when the object was out of sight. In the first so many frames all
     /// is believed.
@@ -83,6 +93,8 @@ pub enum Confirmation {
     Hits(u32),
     /// After this many looks since the first, if the track was not ended early.
     Age(u32),
+    /// Once the confidences of its detections sum up to this; a track that was confirmed once is believed at once.
+    Evidence(f32),
 }
 
 /// Which box is reported of an object that was detected.
@@ -115,7 +127,7 @@ impl TrackerConfig {
 
     /// Factor of the variance of what the detector measures.
     pub(crate) fn noise_scale(&self, confidence: f32) -> f32 {
-        if self.trust_confidence { (1.0 - confidence).max(LEAST_NOISE) } else { 1.0 }
+        if self.trust_confidence { (1.0 - confidence).max(self.least_noise) } else { 1.0 }
     }
 
     /// Reads a config file. Also returns what the file's author should know.
@@ -128,9 +140,6 @@ impl TrackerConfig {
         Ok((Self::default(), Vec::new()))
     }
 }
-
-/// No detection is exact.
-const LEAST_NOISE: f32 = 0.1;
 
 impl Default for TrackerConfig {
     fn default() -> Self {

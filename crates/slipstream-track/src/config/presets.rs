@@ -40,6 +40,11 @@ impl TrackerConfig {
             trust_confidence: false,
             replay: false,
             report: Report::Detection,
+            coast: 0,
+            camera_motion: false,
+            adapt: 0.0,
+            adapt_to: 1.0,
+            least_noise: 0.1,
             trail_length: TRAIL_LENGTH,
         }
     }

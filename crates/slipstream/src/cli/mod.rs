@@ -9,6 +9,7 @@ pub mod model;
 pub mod run;
 pub mod simulate;
 pub mod snapshot;
+pub mod track;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -66,6 +67,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Find objects in pictures and videos: one JSON line per frame
     Detect(detect::DetectArgs),
+    /// Follow detected objects from frame to frame: MOTChallenge text in and out
+    Track(track::TrackArgs),
     /// Save one picture of the running output
     Snapshot(snapshot::SnapshotArgs),
     /// Serve simulated cameras over RTSP
@@ -83,6 +86,7 @@ impl Command {
             Self::Demo(arguments) => demo::run(arguments),
             Self::Check(arguments) => check::run(arguments),
             Self::Detect(arguments) => detect::run(arguments),
+            Self::Track(arguments) => track::run(arguments),
             Self::Snapshot(arguments) => snapshot::run(arguments),
             Self::Simulate(arguments) => simulate::run(arguments),
             Self::Model(arguments) => model::run(arguments),
