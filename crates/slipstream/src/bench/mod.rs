@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use gst::glib;
 use parking_lot::Mutex;
+use slipstream_infer::WORKER_THREAD;
 
-use self::clock::{memory, process_time};
+use self::clock::{memory, process_time, time_of_threads_but};
 use self::probes::{Measured, Window};
 use crate::cli::simulate::UNTIL_STDIN_CLOSES;
 use crate::encoder::EncoderSettings;
@@ -82,6 +83,14 @@ pub struct Cost {
     pub count: u64,
 }
 
+impl std::ops::Add for Cost {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { time: self.time + other.time, count: self.count + other.count }
+    }
+}
+
 impl Cost {
     /// Seconds for each.
     pub fn per_item(&self) -> f64 {
@@ -130,6 +139,12 @@ pub struct Outcome {
     pub frames: u64,
     /// Images that the detector looked at.
     pub images: u64,
+    /// Decoding inside the job.
+    pub decoding: Cost,
+    /// Inference inside the job.
+    pub inferring: Cost,
+    /// Tracking inside the job.
+    pub tracking: Cost,
     /// Tiling inside the job.
     pub tiling: Cost,
     /// Drawing inside the job.
@@ -163,6 +178,19 @@ impl Outcome {
             + self.infer.per_item() * self.images as f64
             + self.encode.per_item() * self.whole.count as f64;
         Duration::from_secs_f64(alone)
+    }
+
+    /// Processor time inside the job that is not measured stage by stage: receiving, batching, waking up.
+    pub fn rest(&self) -> Duration {
+        let stages = [self.decoding, self.inferring, self.encoding, self.tracking, self.tiling, self.drawing];
+        self.whole.time.saturating_sub(stages.iter().map(|stage| stage.time).sum())
+    }
+
+    /// Share of the job's processor time that is neither decoding nor inference nor encoding, all as they cost inside the
+    /// job.
+    pub fn overhead(&self) -> f64 {
+        let stages = self.decoding.time + self.inferring.time + self.encoding.time;
+        1.0 - stages.as_secs_f64() / self.whole.time.as_secs_f64()
     }
 }
 
@@ -213,6 +241,12 @@ pub fn run(settings: &BenchSettings, say: impl Fn(&str)) -> Result<Outcome, Benc
     say("starting the cameras");
     let simulator = Simulator::start(&settings.clips, settings.cameras, settings.fps)?;
 
+    // Before the job and after it: on a shared machine the one is not the other.
+    say("decoding and inference alone");
+    let stages_alone =
+        || Ok::<_, BenchError>((floor::decode(first_clip)?, floor::infer(first_clip, &config)?));
+    let (decode, infer) = stages_alone()?;
+
     say("running the whole job");
     let measured = Arc::new(Mutex::new(Measured::default()));
     let started = Instant::now();
@@ -224,9 +258,10 @@ pub fn run(settings: &BenchSettings, say: impl Fn(&str)) -> Result<Outcome, Benc
     hold(&job, SETTLE)?;
     measured.lock().window = Window::default();
     let before = Counters::of(&job);
-    let (cpu, clock) = (process_time(), Instant::now());
+    let (others, cpu, clock) = (time_of_threads_but(WORKER_THREAD), process_time(), Instant::now());
     hold(&job, settings.time)?;
     let (cpu, wall) = (process_time() - cpu, clock.elapsed());
+    let inferring = cpu.saturating_sub(time_of_threads_but(WORKER_THREAD).saturating_sub(others));
     let after = Counters::of(&job);
     let memory = memory();
     let window = std::mem::take(&mut measured.lock().window);
@@ -236,10 +271,8 @@ pub fn run(settings: &BenchSettings, say: impl Fn(&str)) -> Result<Outcome, Benc
     drop(simulator);
     let pictures = std::mem::take(&mut measured.lock().samples);
 
-    say("decoding alone");
-    let decode = floor::decode(first_clip)?;
-    say("inference alone");
-    let infer = floor::infer(first_clip, &config)?;
+    say("decoding and inference alone, once more");
+    let (decode_again, infer_again) = stages_alone()?;
     say("encoding alone");
     let encoder = EncoderSettings {
         codec: settings.job.encoder.codec,
@@ -266,14 +299,18 @@ pub fn run(settings: &BenchSettings, say: impl Fn(&str)) -> Result<Outcome, Benc
         median(window.latencies.get(..third).unwrap_or_default()),
         median(window.latencies.get(2 * third..).unwrap_or_default()),
     );
+    let images = total(|camera| camera.detections);
     Ok(Outcome {
         wall,
-        decode,
-        infer,
+        decode: decode + decode_again,
+        infer: infer + infer_again,
         encode,
         whole: Cost { time: cpu, count: after.pictures - before.pictures },
         frames: total(|camera| camera.frames),
-        images: total(|camera| camera.detections),
+        images,
+        decoding: span(window.decoding),
+        inferring: Cost { time: inferring, count: images },
+        tracking: span(window.tracking),
         tiling: span(window.tiling),
         drawing: span(window.drawing),
         encoding: span(window.encoding),

@@ -26,6 +26,8 @@ pub(super) struct Span {
 /// What was measured since the last look.
 #[derive(Default)]
 pub(super) struct Window {
+    pub(super) decoding: Span,
+    pub(super) tracking: Span,
     pub(super) tiling: Span,
     pub(super) drawing: Span,
     pub(super) encoding: Span,
@@ -101,6 +103,16 @@ pub(super) fn watch_decoders(pipeline: &gst::Pipeline, shared: &Shared) {
         let decodes =
             element.factory().is_some_and(|factory| factory.has_type(gst::ElementFactoryType::DECODER));
         if decodes && element.static_pad("src").is_some() {
+            // Many decoders work at a time, each on a thread of its own.
+            let entered = Arc::new(Mutex::new(None));
+            on_buffer(element, "sink", &shared, {
+                let entered = entered.clone();
+                move |_, _, _| *entered.lock() = Some(thread_time())
+            });
+            on_buffer(element, "src", &shared, move |measured, _, _| {
+                measured.window.decoding.entered = entered.lock().take();
+                leave(&mut measured.window.decoding);
+            });
             on_buffer(element, "src", &shared, |measured, _, buffer| {
                 let memory = memory_of(buffer);
                 if measured.decoded.insert(memory) {
@@ -118,6 +130,10 @@ pub(super) fn watch_decoders(pipeline: &gst::Pipeline, shared: &Shared) {
 
 /// Watches the elements behind the multiplexer.
 pub(super) fn watch_stages(pipeline: &gst::Pipeline, shared: &Shared) {
+    if let Some(tracker) = pipeline.by_name("sliptrack") {
+        on_buffer(&tracker, "sink", shared, |measured, _, _| enter(&mut measured.window.tracking));
+        on_buffer(&tracker, "src", shared, |measured, _, _| leave(&mut measured.window.tracking));
+    }
     let [Some(tiler), Some(osd), Some(encoder_queue), Some(output)] =
         ["sliptiler", "sliposd", "pictures", "output"].map(|name| pipeline.by_name(name))
     else {
