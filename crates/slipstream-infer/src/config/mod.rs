@@ -64,6 +64,7 @@ use value::Field;
 /// | `network-type` | 0 detector, 1 classifier, 2 segmentation, 3 instance segmentation, 100 other | 0 | |
 /// | `onnx-file` | path | | the model |
 /// | `model-file`, `proto-file` | path | | weights and layers of a Caffe model |
+/// | `engine` | auto, cpu, cuda, tensorrt, openvino | auto | what runs the model (not in DeepStream) |
 /// | `int8-calib-file` | path | | scales of the tensors, for INT8: TensorRT's calibration table |
 /// | `infer-dims` | c;h;w | the model's | size of the network's input |
 /// | `output-blob-names` | names | all | output tensors to look at |
@@ -180,7 +181,7 @@ pub struct InferConfig {
     pub class_attrs_all: ClassAttrs,
     /// `[class-attrs-N]` on top of `[class-attrs-all]`, by class.
     pub class_attrs: BTreeMap<u32, ClassAttrs>,
-    /// What runs the model. No key of the file sets it.
+    /// `engine`: what runs the model.
     pub provider: ExecutionProvider,
     /// Lines of the keys in `[property]`.
     lines: BTreeMap<String, usize>,
@@ -317,9 +318,35 @@ pub enum ClusterMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ExecutionProvider {
-    /// ONNX Runtime's own kernels on the CPU.
+    /// CUDA, where ONNX Runtime was built with it and finds a GPU; else the processor.
     #[default]
+    Auto,
+    /// ONNX Runtime's own kernels on the processor.
     Cpu,
+    /// NVIDIA's CUDA.
+    Cuda,
+    /// NVIDIA's TensorRT.
+    TensorRt,
+    /// Intel's OpenVINO, as a part of ONNX Runtime.
+    OpenVino,
+}
+
+impl ExecutionProvider {
+    /// All, with the words by which `engine` names them.
+    pub(crate) const NAMES: [(&str, Self); 5] = [
+        ("auto", Self::Auto),
+        ("cpu", Self::Cpu),
+        ("cuda", Self::Cuda),
+        ("tensorrt", Self::TensorRt),
+        ("openvino", Self::OpenVino),
+    ];
+}
+
+impl std::fmt::Display for ExecutionProvider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = Self::NAMES.iter().find(|(_, provider)| provider == self).map_or("", |(name, _)| name);
+        f.write_str(name)
+    }
 }
 
 impl InferConfig {

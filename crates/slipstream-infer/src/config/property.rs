@@ -3,7 +3,7 @@
 use super::document::ConfigError;
 use super::value::Field;
 use super::{
-    ClusterMode, Dims, InferConfig, Model, ModelColorFormat, NetworkMode, NetworkType, ProcessMode,
+    ClusterMode, Dims, ExecutionProvider, InferConfig, Model, ModelColorFormat, NetworkMode, NetworkType, ProcessMode,
     TensorOrder,
 };
 
@@ -92,6 +92,7 @@ impl InferConfig {
             }
             key @ ("onnx-file" | "model-file" | "proto-file" | "uff-file" | "tlt-encoded-model"
             | "model-engine-file") => self.set_model(key, field),
+            "engine" => self.provider = field.word(&ExecutionProvider::NAMES)?,
             "int8-calib-file" => self.int8_calib_file = field.path(),
             "infer-dims" => self.infer_dims = Some(dims(field, 3)?),
             "input-dims" | "uff-input-dims" => {

@@ -84,6 +84,14 @@ impl<'a> Field<'a> {
         })
     }
 
+    /// One of a set of words.
+    pub(super) fn word<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, ConfigError> {
+        choices.iter().find(|(word, _)| *word == self.text()).map(|(_, value)| *value).ok_or_else(|| {
+            let allowed: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+            self.wrong(format!("expected {}", allowed.join(", ")))
+        })
+    }
+
     /// The parts of a `;`-separated list; a `;` at the end adds none.
     pub(super) fn parts(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let text = self.text();

@@ -6,6 +6,7 @@
 mod file;
 mod library;
 mod place;
+mod provider;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -86,6 +87,16 @@ pub enum EngineError {
         /// What ONNX Runtime says.
         message: String,
     },
+    /// ONNX Runtime cannot run models on what the config asks for.
+    #[error("{location}: engine={provider}: the ONNX Runtime that is installed cannot use it: {message}")]
+    Provider {
+        /// Where the config asks for it.
+        location: Location,
+        /// What it asks for.
+        provider: ExecutionProvider,
+        /// What ONNX Runtime says.
+        message: String,
+    },
     /// The model's input is not one of pictures.
     #[error("{}: input {found}: {expected}", path.display())]
     Input {
@@ -158,23 +169,37 @@ impl Engine {
     /// # Errors
     /// If ONNX Runtime or the model cannot be loaded, or the model's input is not one of pictures of the config's size.
     pub fn load(config: &InferConfig, workers: Option<NonZeroUsize>) -> Result<Self, EngineError> {
-        let LoadedModel { path, bytes, notices } = model::load(config)?;
+        let LoadedModel { path, bytes, mut notices } = model::load(config)?;
         let path = path.as_path();
         let environment = library::environment()?;
-        let session = |_| -> Result<Session, EngineError> {
-            let mut builder = builder(&environment, config.provider)?;
-            let session = match &bytes {
-                // by its path, so that weights in files beside the model are found
-                None => builder.commit_from_file(path),
-                Some(bytes) => builder.commit_from_memory(bytes),
+        let sessions = |provider: ExecutionProvider| -> Result<Vec<Session>, EngineError> {
+            let session = |_| {
+                let mut builder = builder(&environment, provider, config)?;
+                let session = match &bytes {
+                    // by its path, so that weights in files beside the model are found
+                    None => builder.commit_from_file(path),
+                    Some(bytes) => builder.commit_from_memory(bytes),
+                };
+                session.map_err(|error| EngineError::Load {
+                    path: path.to_owned(),
+                    message: error.message().to_owned(),
+                })
             };
-            session.map_err(|error| EngineError::Load {
-                path: path.to_owned(),
-                message: error.message().to_owned(),
-            })
+            (0..workers.unwrap_or_else(|| provider.default_workers()).get()).map(session).collect()
         };
-        let count = workers.unwrap_or_else(default_workers).get();
-        let sessions: Vec<Session> = (0..count).map(session).collect::<Result<_, _>>()?;
+        let mut provider = config.provider.first_choice();
+        let sessions = match sessions(provider) {
+            Err(error)
+                if config.provider == ExecutionProvider::Auto && provider != ExecutionProvider::Cpu =>
+            {
+                let message = format!("{provider} is left out, the model runs on the processor: {error}");
+                notices.push(Notice { location: config.location("engine"), message });
+                provider = ExecutionProvider::Cpu;
+                sessions(provider)?
+            }
+            sessions => sessions?,
+        };
+        tracing::info!("{} runs on {provider}, {} images side by side", path.display(), sessions.len());
         let Some(first) = sessions.first() else {
             return Err(EngineError::NoModel { path: path.to_owned() });
         };
@@ -285,12 +310,19 @@ fn numbers<'a>(value: &'a DynValue, whole: &'a mut Vec<f32>) -> Option<(&'a Shap
 }
 
 /// A session that keeps to the thread that calls it.
-fn builder(environment: &Environment, provider: ExecutionProvider) -> ort::Result<SessionBuilder> {
-    let builder = Session::builder(environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
-    match provider {
-        // what ONNX Runtime does when nothing is asked for
-        ExecutionProvider::Cpu => Ok(builder),
-    }
+fn builder(
+    environment: &Environment,
+    provider: ExecutionProvider,
+    config: &InferConfig,
+) -> Result<SessionBuilder, EngineError> {
+    let builder = || {
+        Session::builder(environment)?.with_intra_threads(1)?.with_inter_threads(1).map_err(ort::Error::from)
+    };
+    provider.register(builder()?).map_err(|message| EngineError::Provider {
+        location: config.location("engine"),
+        provider,
+        message,
+    })
 }
 
 /// Whether a first dimension counts the images of a run.
