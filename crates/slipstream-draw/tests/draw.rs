@@ -318,15 +318,16 @@ fn object() -> impl Strategy<Value = ObjectMeta> {
 }
 
 fn style() -> impl Strategy<Value = OverlayStyle> {
-    (any::<[bool; 5]>(), prop::option::of(number()), prop::option::of(number())).prop_map(
+    (any::<[bool; 6]>(), prop::option::of(number()), prop::option::of(number())).prop_map(
         |(
-            [display_text, display_boxes, display_trails, display_stats, display_confidence],
+            [display_text, display_boxes, display_masks, display_trails, display_stats, display_confidence],
             font_size,
             border_width,
         )| {
             OverlayStyle {
                 display_text,
                 display_boxes,
+                display_masks,
                 display_trails,
                 display_stats,
                 display_confidence,

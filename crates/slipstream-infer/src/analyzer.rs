@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use slipstream_meta::{Classification, Mask, ObjectMeta, SegmentationMeta, Tensor, TensorMeta};
+use slipstream_meta::{Classification, Mask, ObjectMeta, Rect, SegmentationMeta, Tensor, TensorMeta};
 
 use crate::classify::Attributes;
 use crate::cluster::Detection;
@@ -28,6 +28,22 @@ pub struct Analysis {
     /// The raw outputs, if the config asks for them (`output-tensor-meta`) or the network's type is no other
     /// (`network-type=100`).
     pub tensors: Option<TensorMeta>,
+}
+
+impl Analysis {
+    /// The same after what was looked at has moved from `from` to `to`.
+    #[must_use]
+    pub fn moved(&self, from: &Rect, to: &Rect) -> Self {
+        let mut moved = self.clone();
+        for object in &mut moved.objects {
+            for rect in [Some(&mut object.rect), object.detector_rect.as_mut()].into_iter().flatten() {
+                *rect = rect.mapped(from, to);
+            }
+        }
+        moved.segmentation.iter_mut().for_each(|map| map.map(from, to));
+        moved.tensors.iter_mut().for_each(|tensors| tensors.map(from, to));
+        moved
+    }
 }
 
 /// A network of any type.

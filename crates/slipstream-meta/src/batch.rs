@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::inference;
 use crate::{Color, DisplayItem, Mask, Point, Rect, SegmentationMeta, Size, TensorMeta, Text, TrackLists};
 
 /// What one buffer carries: the frames of one moment from many sources, or the one picture that they were tiled into.
@@ -91,7 +90,8 @@ impl FrameMeta {
         let from = self.viewport;
         let mut frame = self.clone();
         frame.viewport = viewport;
-        inference::map(&mut frame.segmentations, &mut frame.tensors, &from, &viewport);
+        frame.segmentations.iter_mut().for_each(|map| map.map(&from, &viewport));
+        frame.tensors.iter_mut().for_each(|tensor| tensor.map(&from, &viewport));
         for object in &mut frame.objects {
             object.rect = object.rect.mapped(&from, &viewport);
             for rect in [&mut object.detector_rect, &mut object.tracker_rect].into_iter().flatten() {
@@ -100,7 +100,8 @@ impl FrameMeta {
             if let Some(text) = &mut object.text {
                 text.position = text.position.mapped(&from, &viewport);
             }
-            inference::map(&mut object.segmentations, &mut object.tensors, &from, &viewport);
+            object.segmentations.iter_mut().for_each(|map| map.map(&from, &viewport));
+            object.tensors.iter_mut().for_each(|tensor| tensor.map(&from, &viewport));
             for point in &mut object.trail {
                 *point = point.mapped(&from, &viewport);
             }

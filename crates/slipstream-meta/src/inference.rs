@@ -21,6 +21,11 @@ pub struct SegmentationMeta {
 }
 
 impl SegmentationMeta {
+    /// Moves the map along when the region `from` of its picture is drawn onto the region `to` of another one.
+    pub fn map(&mut self, from: &Rect, to: &Rect) {
+        self.rect = self.rect.mapped(from, to);
+    }
+
     /// Class at (`column`, `row`) of the map; `None` outside of it, or where there is none.
     pub fn class_at(&self, column: u32, row: u32) -> Option<u32> {
         if column >= self.size.width {
@@ -60,6 +65,11 @@ pub struct TensorMeta {
 }
 
 impl TensorMeta {
+    /// Moves `source` along when the region `from` of its picture is drawn onto the region `to` of another one.
+    pub fn map(&mut self, from: &Rect, to: &Rect) {
+        self.source = self.source.mapped(from, to);
+    }
+
     /// The output `name`.
     pub fn tensor(&self, name: &str) -> Option<&Tensor> {
         self.tensors.iter().find(|tensor| &*tensor.name == name)
@@ -75,14 +85,4 @@ pub struct Tensor {
     pub dims: Vec<usize>,
     /// Its elements, the last dimension running fastest.
     pub data: Arc<[f32]>,
-}
-
-/// Moves what lies on a picture along when the region `from` of it is drawn onto the region `to` of another one.
-pub(crate) fn map(maps: &mut [SegmentationMeta], tensors: &mut [TensorMeta], from: &Rect, to: &Rect) {
-    for map in maps {
-        map.rect = map.rect.mapped(from, to);
-    }
-    for tensor in tensors {
-        tensor.source = tensor.source.mapped(from, to);
-    }
 }

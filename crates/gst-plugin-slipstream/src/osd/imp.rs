@@ -104,6 +104,12 @@ impl ObjectImpl for SlipOsd {
                 switch("display-text", "Display text", "Draw labels and texts", default.display_text),
                 switch("display-bbox", "Display boxes", "Draw the boxes of objects", default.display_boxes),
                 switch(
+                    "display-mask",
+                    "Display masks",
+                    "Colour the pixels of objects with masks, and those of class maps",
+                    default.display_masks,
+                ),
+                switch(
                     "display-trails",
                     "Display trails",
                     "Draw the ways that tracked objects came, where sliptrack was asked for them",
@@ -149,6 +155,7 @@ impl ObjectImpl for SlipOsd {
             match pspec.name() {
                 "display-text" => style.display_text = switch(),
                 "display-bbox" => style.display_boxes = switch(),
+                "display-mask" => style.display_masks = switch(),
                 "display-trails" => style.display_trails = switch(),
                 "display-stats" => style.display_stats = switch(),
                 "display-confidence" => style.display_confidence = switch(),
@@ -165,6 +172,7 @@ impl ObjectImpl for SlipOsd {
         match pspec.name() {
             "display-text" => style.display_text.to_value(),
             "display-bbox" => style.display_boxes.to_value(),
+            "display-mask" => style.display_masks.to_value(),
             "display-trails" => style.display_trails.to_value(),
             "display-stats" => style.display_stats.to_value(),
             "display-confidence" => style.display_confidence.to_value(),

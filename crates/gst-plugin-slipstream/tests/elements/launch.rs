@@ -88,6 +88,17 @@ fn run(tool: &str, arguments: &[String], folder: &Path, plugins: &Path) -> Optio
     Some(text)
 }
 
+/// A classifier of what [`detector`] finds, beside it: names colours.
+fn classifier(folder: &Path) {
+    let data = root().join("crates/slipstream-infer/tests/data");
+    for file in ["colors.onnx", "colors.labels.txt"] {
+        std::fs::copy(data.join(file), folder.join(file)).unwrap();
+    }
+    let text = "[property]\ngie-unique-id=8\nprocess-mode=2\nnetwork-type=1\nonnx-file=colors.onnx\n\
+        labelfile-path=colors.labels.txt\nnet-scale-factor=0.00392156862745098\n";
+    std::fs::write(folder.join("classifier.ini"), text).unwrap();
+}
+
 /// The same line for a machine without a screen: files are those given, and test pictures end.
 fn for_test(line: &str, clip: &Path, config: &Path, folder: &Path) -> Vec<String> {
     let mut arguments = Vec::new();
@@ -96,6 +107,7 @@ fn for_test(line: &str, clip: &Path, config: &Path, folder: &Path) -> Vec<String
             .replace("autovideosink", "fakesink")
             .replace("/video.mp4", clip.to_str().unwrap())
             .replace("detector.ini", config.to_str().unwrap())
+            .replace("classifier.ini", config.with_file_name("classifier.ini").to_str().unwrap())
             .replace("annotated.mp4", folder.join("annotated.mp4").to_str().unwrap());
         // as a shell would
         let bare: String = word.chars().filter(|c| !matches!(c, '"' | '\'')).collect();
@@ -113,6 +125,7 @@ fn the_launch_lines_of_the_documentation_run() {
     let folder = tempfile::tempdir().unwrap();
     let Some(clip) = clip(folder.path(), FRAMES) else { return };
     let config = detector(folder.path(), "");
+    classifier(folder.path());
     let Some(plugins) = plugin(folder.path()) else { return };
     for document in DOCUMENTS {
         let text = std::fs::read_to_string(root().join(document)).unwrap();

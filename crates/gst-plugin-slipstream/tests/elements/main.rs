@@ -4,6 +4,7 @@ mod common;
 mod demux;
 mod examples;
 mod infer;
+mod infer_second;
 mod launch;
 mod mux;
 mod mux_load;

@@ -8,15 +8,22 @@ use gst::prelude::*;
 use crate::common::init;
 
 /// The elements and those of their properties that they define.
-const ELEMENTS: [(&str, &[&str]); 6] = [
+const ELEMENTS: [(&str, &[&str]); 7] = [
     ("slipmux", &["live", "framerate"]),
     (
         "slipinfer",
         &[
             "config-file-path",
+            "process-mode",
             "batch-size",
             "interval",
             "unique-id",
+            "infer-on-gie-id",
+            "infer-on-class-ids",
+            "filter-out-class-ids",
+            "output-tensor-meta",
+            "output-instance-mask",
+            "crop-objects-to-roi-boundary",
             "budget",
             "hold-objects",
             "workers",
@@ -46,6 +53,7 @@ const ELEMENTS: [(&str, &[&str]); 6] = [
         &[
             "display-text",
             "display-bbox",
+            "display-mask",
             "display-trails",
             "display-stats",
             "display-confidence",
@@ -73,6 +81,8 @@ fn other_value(spec: &glib::ParamSpec) -> glib::Value {
         0.625.to_value()
     } else if spec.is::<glib::ParamSpecString>() {
         "some words".to_value()
+    } else if let Some(class) = glib::EnumClass::with_type(spec.value_type()) {
+        class.to_value(class.values().last().unwrap().value()).unwrap()
     } else if spec.value_type() == gst::Fraction::static_type() {
         gst::Fraction::new(30000, 1001).to_value()
     } else {

@@ -24,7 +24,8 @@ fn shown_id(object: &ObjectMeta) -> Option<u64> {
     object.tracking_id.filter(|_| object.display_tracking_id)
 }
 
-/// Writes what the label of an object says: its own text, or class, tracking id and, if wanted, confidence.
+/// Writes what the label of an object says: its own text, or class, tracking id, what classifiers said and, if wanted,
+/// confidence.
 fn write_label(line: &mut String, object: &ObjectMeta, confidence: bool) {
     line.clear();
     if let Some(text) = &object.text {
@@ -41,6 +42,9 @@ fn write_label(line: &mut String, object: &ObjectMeta, confidence: bool) {
     if let Some(id) = shown_id(object) {
         let mark = if ends_with_digit(line) { "#" } else { "" };
         let _ = write!(line, "{}{mark}{id}", gap(line));
+    }
+    for attribute in object.classifications.iter().filter(|attribute| !attribute.label.is_empty()) {
+        let _ = write!(line, "{}{}", gap(line), attribute.label);
     }
     if confidence && object.confidence.is_finite() {
         let percent = (object.confidence.clamp(0.0, 1.0) * 100.0).round();
@@ -140,7 +144,9 @@ pub(super) fn draw(
 mod tests {
     use super::*;
     use crate::plane::Scratch;
-    use slipstream_meta::{Color, Colorimetry, PictureMut, PixelFormat, PlaneMut, Point, Rect, Size, Text};
+    use slipstream_meta::{
+        Classification, Color, Colorimetry, PictureMut, PixelFormat, PlaneMut, Point, Rect, Size, Text,
+    };
 
     fn label(change: impl FnOnce(&mut ObjectMeta), confidence: bool) -> String {
         let mut object = ObjectMeta::detected(2, "Person".into(), 0.867, Rect::new(0.0, 0.0, 9.0, 9.0));
@@ -160,6 +166,20 @@ mod tests {
         assert_eq!(label(|o| (o.label, o.tracking_id) = ("".into(), Some(17)), false), "class 2 #17");
         assert_eq!(label(|o| (o.label, o.class_id) = ("".into(), -1), false), "");
         assert_eq!(label(|o| o.confidence = f32::NAN, true), "Person");
+        let attribute = |label: &str| Classification {
+            component_id: 2,
+            classifier_type: None,
+            attribute: 0,
+            class_id: 0,
+            label: label.into(),
+            probability: 0.9,
+        };
+        let said = ["red", "", "walking"].map(attribute);
+        assert_eq!(label(|o| o.classifications = said.clone().into(), true), "Person red walking 87%");
+        assert_eq!(
+            label(|o| (o.tracking_id, o.classifications) = (Some(4), said.into()), false),
+            "Person 4 red walking"
+        );
         let text = Text {
             content: "two\nlines".into(),
             position: Point::default(),

@@ -3,6 +3,7 @@
 mod bar;
 mod card;
 mod label;
+mod mask;
 mod names;
 mod trail;
 
@@ -22,6 +23,8 @@ pub struct OverlayStyle {
     pub display_text: bool,
     /// Whether to draw the boxes of objects.
     pub display_boxes: bool,
+    /// Whether to colour the pixels of masks and class maps.
+    pub display_masks: bool,
     /// Whether to draw the ways that tracked objects came, where the tracker was asked for them.
     pub display_trails: bool,
     /// Whether to draw the statistics bar of each frame.
@@ -39,6 +42,7 @@ impl Default for OverlayStyle {
         Self {
             display_text: true,
             display_boxes: true,
+            display_masks: true,
             display_trails: true,
             display_stats: true,
             display_confidence: false,
@@ -55,6 +59,7 @@ pub struct Overlay {
     typesetter: Typesetter,
     scratch: Scratch,
     labels: label::Labels,
+    masks: mask::Masks,
 }
 
 /// Sizes that suit a viewport.
@@ -108,6 +113,7 @@ impl Overlay {
             typesetter: Typesetter::new(),
             scratch: Scratch::default(),
             labels: label::Labels::default(),
+            masks: mask::Masks::default(),
         }
     }
 
@@ -133,16 +139,19 @@ impl Overlay {
 
     /// Draws a frame's objects, display items and statistics bar, nothing outside its viewport.
     ///
-    /// From below to above: trails, boxes, shapes in their order, labels, the bar, text that says where it is to stand. An
+    /// From below to above: class maps and masks, trails, boxes, shapes in their order, labels, the bar, text that says where it is to stand. An
     /// object's own text is of that kind if it has a size above 0; else it is what the object's label says.
     pub fn draw_frame(&mut self, picture: &mut PictureMut, frame: &FrameMeta) {
         let Some(viewport) = Area::of_rect(frame.viewport) else { return };
-        let Self { style, typesetter, scratch, labels } = self;
+        let Self { style, typesetter, scratch, labels, masks } = self;
         let mut painter = Painter::new(picture, viewport, scratch);
         if painter.clip().is_empty() {
             return;
         }
         let sizes = Sizes::new(viewport, style);
+        if style.display_masks {
+            masks.draw(&mut painter, frame);
+        }
         if style.display_trails {
             for object in &frame.objects {
                 trail::draw(&mut painter, object, sizes.border);
