@@ -8,7 +8,7 @@ use gst::prelude::*;
 use crate::common::init;
 
 /// The elements and those of their properties that they define.
-const ELEMENTS: [(&str, &[&str]); 7] = [
+const ELEMENTS: [(&str, &[&str]); 6] = [
     ("slipmux", &["live", "framerate"]),
     (
         "slipinfer",
