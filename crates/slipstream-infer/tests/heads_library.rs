@@ -11,6 +11,9 @@ use slipstream_meta::{Rect, Size};
 
 const NETWORK: Size = Size::new(64, 32);
 
+/// Class, confidence, and left, top, right, bottom.
+type Found = (u32, f32, [f32; 4]);
+
 /// Builds a library from `source`; `None`, loudly, without a C compiler.
 fn build(folder: &Path, source: &str) -> Option<PathBuf> {
     let (file, library) = (folder.join("source.c"), folder.join("libtest.so"));
@@ -41,11 +44,7 @@ fn ask(library: &Path, function: &str) -> Result<Choice, ParseError> {
     choose(&config, &[info], NETWORK)
 }
 
-fn run(
-    choice: &Choice,
-    dims: &[usize],
-    data: &[f32],
-) -> Result<(usize, Vec<(u32, f32, [f32; 4])>), ParseError> {
+fn run(choice: &Choice, dims: &[usize], data: &[f32]) -> Result<(usize, Vec<Found>), ParseError> {
     let outputs = [OutputTensor { name: "detections", dims, data }];
     let context = ParseContext { network: NETWORK, image: Rect::of_size(NETWORK), thresholds: &[0.5, 0.25] };
     let mut boxes = Vec::new();

@@ -8,6 +8,7 @@ pub mod detect;
 pub mod encoder;
 pub mod examine;
 pub mod fault;
+pub mod inspect;
 pub mod models;
 pub mod output;
 pub mod pipeline;

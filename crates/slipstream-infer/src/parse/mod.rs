@@ -30,6 +30,7 @@ use slipstream_meta::{Rect, Size};
 
 use crate::cluster::Detection;
 use crate::config::{InferConfig, Location};
+use crate::outputs::wanted;
 pub use kinds::{ParserInfo, parsers};
 pub use library::LibraryError;
 use query::{Answer, Query};
@@ -239,19 +240,7 @@ pub fn select(
 /// If `output-blob-names` names an output that is not there, no parser knows such outputs, or the library that the config
 /// names cannot be used.
 pub fn choose(config: &InferConfig, outputs: &[TensorInfo], network: Size) -> Result<Choice, ParseError> {
-    let mut wanted = outputs.to_vec();
-    if !config.output_blob_names.is_empty() {
-        if let Some(name) =
-            config.output_blob_names.iter().find(|name| outputs.iter().all(|o| o.name != **name))
-        {
-            return Err(ParseError::NoSuchOutput {
-                location: config.location("output-blob-names"),
-                name: name.clone(),
-                found: outputs.to_vec(),
-            });
-        }
-        wanted.retain(|output| config.output_blob_names.contains(&output.name));
-    }
+    let wanted = wanted(config, outputs)?;
     let readable: Vec<_> = wanted.iter().filter(|output| output.is_readable()).cloned().collect();
     let function = config.parse_bbox_func_name.as_deref();
     let known = function.filter(|function| kinds::all().any(|kind| kind.functions.contains(function)));

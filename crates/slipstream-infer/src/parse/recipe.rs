@@ -29,7 +29,7 @@ pub struct Recipe {
     pub threshold: f32,
     /// `nms-iou-threshold`; `None` where the model gives one box for each object.
     pub nms_iou: Option<f32>,
-    /// Whose published models are fed so.
+    /// Whose published models are fed so; empty where nothing is known.
     pub of: &'static str,
 }
 
@@ -110,5 +110,4 @@ pub(super) const RAW: Recipe = Recipe {
     of: "TensorFlow's object detection",
 };
 /// Nothing is known but the outputs.
-pub(super) const UNKNOWN: Recipe =
-    Recipe { threshold: 0.4, nms_iou: Some(0.5), of: "no family in particular", ..RAW };
+pub(super) const UNKNOWN: Recipe = Recipe { threshold: 0.4, nms_iou: Some(0.5), of: "", ..RAW };

@@ -130,6 +130,8 @@ fn fits(query: &Query<'_>, is_wanted: impl Fn(Form, Option<usize>) -> bool) -> A
         (Form::Objectness, None)
     } else if is_for(Form::Plain) {
         (Form::Plain, None)
+    } else if width == Some(COCO_PLAIN + 1) {
+        (Form::Objectness, None)
     } else if width == Some(COCO_PLAIN) {
         (
             Form::Plain,

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod check;
 pub mod demo;
 pub mod detect;
+pub mod inspect;
 mod logging;
 pub mod model;
 pub mod run;
@@ -73,6 +74,8 @@ enum Command {
     Snapshot(snapshot::SnapshotArgs),
     /// Serve simulated cameras over RTSP
     Simulate(simulate::SimulateArgs),
+    /// Say what a model file is and what reads its outputs, and write a config for it
+    Inspect(inspect::InspectArgs),
     /// List the detectors, and get more
     Model(model::ModelArgs),
     /// Measure the job against decoding, inference and encoding alone
@@ -89,6 +92,7 @@ impl Command {
             Self::Track(arguments) => track::run(arguments),
             Self::Snapshot(arguments) => snapshot::run(arguments),
             Self::Simulate(arguments) => simulate::run(arguments),
+            Self::Inspect(arguments) => inspect::run(arguments),
             Self::Model(arguments) => model::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),
         }

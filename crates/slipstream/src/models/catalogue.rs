@@ -223,7 +223,7 @@ impl Release {
 }
 
 /// The classes of COCO's detection task, in the order in which detectors number them.
-const COCO: [&str; 80] = [
+pub const COCO: [&str; 80] = [
     "person",
     "bicycle",
     "car",
