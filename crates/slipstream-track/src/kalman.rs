@@ -4,14 +4,14 @@
 //! velocity only. The usual filter of seven or eight dimensions therefore falls apart, exactly, into one of two
 //! dimensions for each coordinate.
 
-use slipstream_meta::Rect;
+use slipstream_meta::{Point, Rect};
 
 /// Position and velocity of one coordinate with their covariance.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Axis {
-    pub(crate) position: f32,
-    pub(crate) velocity: f32,
-    pub(crate) var_position: f32,
+struct Axis {
+    position: f32,
+    velocity: f32,
+    var_position: f32,
     covariance: f32,
     var_velocity: f32,
 }
@@ -102,10 +102,10 @@ pub struct FixedNoise {
 /// What measured a box.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Sensor {
-    /// The detector; variances are multiplied by `scale`.
-    Detector { scale: f32 },
+    /// The detector; variances are multiplied by `noise`.
+    Detector { noise: f32 },
     /// Following by sight; sizes are not measured.
-    Sight { scale: f32 },
+    Sight,
 }
 
 /// Initial variances of SORT: positions known to a few pixels, velocities not at all.
@@ -131,7 +131,7 @@ const SIGHT_VARIANCE: f32 = 4.0;
 /// Estimates a box over time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BoxFilter {
-    pub(crate) axes: [Axis; 4],
+    axes: [Axis; 4],
 }
 
 impl BoxFilter {
@@ -142,7 +142,7 @@ impl BoxFilter {
     }
 
     /// One frame later.
-    pub(crate) fn predict(&mut self, model: &MotionModel, agility: f32) {
+    pub(crate) fn predict(&mut self, model: &MotionModel) {
         let [_, _, size, _] = &mut self.axes;
         match model {
             MotionModel::None => return,
@@ -152,7 +152,7 @@ impl BoxFilter {
         }
         let noise = model.process(&self.rect(model));
         for (axis, noise) in self.axes.iter_mut().zip(noise) {
-            axis.predict(Noise { position: noise.position, velocity: noise.velocity * agility });
+            axis.predict(noise);
         }
         let (MotionModel::Sides { .. } | MotionModel::Aspect { .. }) = model else { return };
         let [_, _, a, b] = &mut self.axes;
@@ -173,7 +173,7 @@ impl BoxFilter {
         let noise = model.measured(&self.rect(model), sensor);
         let axes = match sensor {
             Sensor::Detector { .. } => self.axes.len(),
-            Sensor::Sight { .. } => 2,
+            Sensor::Sight => 2,
         };
         for ((axis, measured), noise) in self.axes.iter_mut().zip(measured).zip(noise).take(axes) {
             axis.update(measured, noise);
@@ -194,6 +194,13 @@ impl BoxFilter {
         Rect::new(x - width / 2.0, y - height / 2.0, width, height)
     }
 
+    /// Moves the box.
+    pub(crate) fn shift(&mut self, way: Point) {
+        let [x, y, _, _] = &mut self.axes;
+        x.position += way.x;
+        y.position += way.y;
+    }
+
     /// Stops the change of size: of a box that is out of sight it is not known.
     pub(crate) fn stop_growth(&mut self, model: &MotionModel) {
         let [_, _, a, b] = &mut self.axes;
@@ -206,6 +213,9 @@ impl BoxFilter {
 }
 
 impl MotionModel {
+    /// DeepSORT's filter, which ByteTrack has too.
+    pub const DEEP_SORT: Self = Self::Aspect { position: 1.0 / 20.0, velocity: 1.0 / 160.0 };
+
     /// The coordinates of a box.
     fn measure(&self, rect: &Rect) -> [f32; 4] {
         let center = rect.center();
@@ -280,12 +290,12 @@ impl MotionModel {
             }
             Self::Fixed(noise) => match sensor {
                 Sensor::Detector { .. } => [noise.detector; 4],
-                Sensor::Sight { .. } => [noise.tracker / SIGHT_VARIANCE; 4],
+                Sensor::Sight => return [noise.tracker; 4],
             },
         };
         let scale = match sensor {
-            Sensor::Detector { scale } => scale,
-            Sensor::Sight { scale } => scale * SIGHT_VARIANCE,
+            Sensor::Detector { noise } => noise,
+            Sensor::Sight => SIGHT_VARIANCE,
         };
         variances.map(|variance| variance * scale)
     }

@@ -24,6 +24,7 @@ pub mod assign;
 mod associate;
 mod camera;
 pub mod config;
+mod follow;
 mod frame;
 mod id;
 mod kalman;

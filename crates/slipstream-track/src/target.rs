@@ -4,12 +4,20 @@ use std::collections::VecDeque;
 
 use slipstream_meta::{Point, Rect};
 
+use crate::associate::Candidate;
 use crate::associate::ocsort::{consistency, unit};
+use crate::follow::Appearance;
 use crate::kalman::{BoxFilter, MotionModel, Sensor};
 use crate::tracks::{TrackPoint, TrackState};
 
 /// Frames over which the direction of a target is taken: OC-SORT's Δt.
 const DIRECTION_FRAMES: u32 = 3;
+/// How much of an embedding is kept when a new one comes (BoT-SORT).
+const EMBEDDING_KEPT: f32 = 0.9;
+/// Classes that an object may have been taken for.
+const MOST_CLASSES: usize = 8;
+/// How much of the votes for classes is kept at each look: a few dozen looks count.
+const VOTES_KEPT: f32 = 0.97;
 
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -18,19 +26,26 @@ pub(crate) struct Target {
     pub(crate) state: TrackState,
     /// Where the object is, or is expected to be.
     pub(crate) rect: Rect,
+    /// Where it was in the frame before.
+    pub(crate) before: Rect,
     pub(crate) class_id: i32,
+    /// What the detector took it for, with the confidences summed up.
+    votes: Vec<(i32, f32)>,
     pub(crate) confidence: f32,
+    /// Frames since it was first found.
     pub(crate) age: u32,
-    /// Looks after the first in which it was found, without a miss between them.
+    /// Looks since it was first found.
+    pub(crate) looks: u32,
+    /// Looks in a row after the first in which it was found.
     pub(crate) streak: u32,
-    /// Sum of the confidences of its detections.
-    pub(crate) evidence: f32,
     /// Looks in a row in which it was not found.
     pub(crate) misses: u32,
+    /// Frames since the first of these.
+    pub(crate) missing: u32,
     /// Frames since it was last found.
     pub(crate) lost: u32,
-    /// How unsure it is where the object is, in sides of its box (one standard deviation).
-    pub(crate) uncertainty: f32,
+    /// Frames since it was last found or seen.
+    blind: u32,
     pub(crate) detection: Option<usize>,
     pub(crate) filter: BoxFilter,
     /// The filter when the object was last found.
@@ -38,47 +53,77 @@ pub(crate) struct Target {
     /// Boxes that the detector gave lately, with their ages, newest last.
     seen: VecDeque<(u32, Rect)>,
     direction: Option<Point>,
+    /// What it looks like to the correlation filter.
+    pub(crate) appearance: Option<Appearance>,
+    /// What it looks like to the network for re-identification; of length 1 in space.
+    pub(crate) embedding: Option<Box<[f32]>>,
     pub(crate) trail: VecDeque<TrackPoint>,
-    pub(crate) past: Vec<TrackPoint>,
+    pub(crate) past: VecDeque<TrackPoint>,
 }
 
 impl Target {
-    pub(crate) fn new(model: &MotionModel, rect: Rect, confidence: f32, class_id: i32) -> Self {
+    pub(crate) fn new(model: &MotionModel, candidate: &Candidate) -> Self {
+        let Candidate { rect, confidence, class_id, index, .. } = *candidate;
         let filter = BoxFilter::new(model, &rect);
-        Self {
+        let mut target = Self {
             id: 0,
             state: TrackState::Tentative,
             rect,
+            before: rect,
             class_id,
+            votes: vec![(class_id, confidence)],
             confidence,
             age: 0,
+            looks: 0,
             streak: 0,
-            evidence: confidence,
             misses: 0,
+            missing: 0,
             lost: 0,
-            uncertainty: 0.0,
-            detection: None,
+            blind: 0,
+            detection: Some(index),
             filter,
             saved: filter,
             seen: VecDeque::from([(0, rect)]),
             direction: None,
+            appearance: None,
+            embedding: None,
             trail: VecDeque::new(),
-            past: Vec::new(),
-        }
+            past: VecDeque::new(),
+        };
+        target.remember(candidate.embedding.as_deref());
+        target
     }
 
     /// One frame later.
-    pub(crate) fn predict(&mut self, model: &MotionModel, agility: f32) {
+    pub(crate) fn predict(&mut self, model: &MotionModel) {
         self.age = self.age.saturating_add(1);
         self.lost = self.lost.saturating_add(1);
+        self.blind = self.blind.saturating_add(1);
+        self.missing = if self.misses > 0 { self.missing.saturating_add(1) } else { 0 };
         self.detection = None;
-        self.filter.predict(model, agility);
+        self.before = self.rect;
+        if self.state == TrackState::Shadow {
+            self.filter.stop_growth(model);
+        }
+        self.filter.predict(model);
+        self.take_rect(model);
+    }
+
+    fn take_rect(&mut self, model: &MotionModel) {
         let rect = self.filter.rect(model);
         if is_usable(&rect) {
             self.rect = rect;
-            let [x, y, _, _] = &self.filter.axes;
-            self.uncertainty =
-                0.5 * (x.var_position.sqrt() / rect.width + y.var_position.sqrt() / rect.height);
+        }
+    }
+
+    /// Takes part in the motion of the camera.
+    pub(crate) fn shift(&mut self, way: Point) {
+        self.rect = self.rect.shifted(way.x, way.y);
+        self.before = self.before.shifted(way.x, way.y);
+        self.filter.shift(way);
+        self.saved.shift(way);
+        for (_, rect) in &mut self.seen {
+            *rect = rect.shifted(way.x, way.y);
         }
     }
 
@@ -87,47 +132,36 @@ impl Target {
         self.seen.back().map_or(self.rect, |(_, rect)| *rect)
     }
 
-    /// The box that the detector gave Δt frames before the one it gave last, or as near to that as there is one.
-    fn seen_before(&self, age: u32) -> Option<(u32, Rect)> {
-        let old_enough = self.seen.iter().filter(|(seen, _)| *seen < age);
-        let within = old_enough.clone().find(|(seen, _)| age - seen <= DIRECTION_FRAMES);
-        within.or_else(|| old_enough.last()).copied()
+    /// The box that the detector gave Δt frames ago, or the oldest one since; else the newest.
+    fn seen_before(&self) -> Option<Rect> {
+        let within = self.seen.iter().find(|(age, _)| self.age.saturating_sub(*age) <= DIRECTION_FRAMES);
+        within.or_else(|| self.seen.back()).map(|(_, rect)| *rect)
     }
 
     /// OC-SORT's momentum: how well going to `rect` keeps to the direction so far, from 0.5 to −0.5.
     pub(crate) fn direction_consistency(&self, rect: &Rect) -> f32 {
-        let (Some(direction), Some((_, from))) = (self.direction, self.seen_before(self.age)) else {
-            return 0.0;
-        };
+        let (Some(direction), Some(from)) = (self.direction, self.seen_before()) else { return 0.0 };
         consistency(direction, &from, rect)
     }
 
-    /// Squared Mahalanobis distance of a box's middle.
-    pub(crate) fn distance2(&self, rect: &Rect) -> f32 {
-        let [x, y, _, _] = &self.filter.axes;
-        let c = rect.center();
-        let sx = 0.05 * self.rect.width;
-        let sy = 0.05 * self.rect.height;
-        let d = |v: f32, m: f32, s: f32| v * v / (m + s * s);
-        d(c.x - x.position, x.var_position, sx) + d(c.y - y.position, y.var_position, sy)
+    /// Cosine of the embeddings, where both have one of the same length.
+    pub(crate) fn similarity(&self, candidate: &Candidate) -> Option<f32> {
+        let (own, other) = (self.embedding.as_deref()?, candidate.embedding.as_deref()?);
+        let length = norm(other);
+        let fits = own.len() == other.len() && length > 0.0 && length.is_finite();
+        fits.then(|| own.iter().zip(other).map(|(a, b)| a * b).sum::<f32>() / length)
     }
 
-    /// Takes the box that the detector gave.
-    pub(crate) fn observe(
-        &mut self,
-        model: &MotionModel,
-        rect: Rect,
-        scale: f32,
-        replay: bool,
-        agility: f32,
-    ) {
-        let sensor = Sensor::Detector { scale };
-        if replay && self.lost > 1 {
-            self.replay(model, rect, sensor, agility);
+    /// Takes a detection as this object in this frame; the variance of what it measures is scaled by `noise`. With
+    /// `replay`, the way to it is made up for.
+    pub(crate) fn observe(&mut self, model: &MotionModel, candidate: &Candidate, noise: f32, replay: bool) {
+        let rect = candidate.rect;
+        if replay && self.blind > 1 {
+            self.replay(model, rect, noise);
         } else {
-            self.filter.update(model, &rect, sensor);
+            self.filter.update(model, &rect, Sensor::Detector { noise });
         }
-        if let Some((_, before)) = self.seen_before(self.age) {
+        if let Some(before) = self.seen_before() {
             self.direction = Some(unit(&before, &rect));
         }
         while self.seen.len() > DIRECTION_FRAMES as usize {
@@ -135,25 +169,21 @@ impl Target {
         }
         self.seen.push_back((self.age, rect));
         self.saved = self.filter;
-    }
-
-    /// Takes part in the motion of the camera.
-    pub(crate) fn shift(&mut self, dx: f32, dy: f32) {
-        self.rect = self.rect.shifted(dx, dy);
-        for filter in [&mut self.filter, &mut self.saved] {
-            filter.axes[0].position += dx;
-            filter.axes[1].position += dy;
-        }
-        for (_, rect) in &mut self.seen {
-            *rect = rect.shifted(dx, dy);
-        }
+        self.take_rect(model);
+        self.confidence = candidate.confidence;
+        self.vote(candidate.class_id, candidate.confidence);
+        self.remember(candidate.embedding.as_deref());
+        self.detection = Some(candidate.index);
+        self.looks = self.looks.saturating_add(1);
+        self.streak = self.streak.saturating_add(1);
+        (self.misses, self.missing, self.lost, self.blind) = (0, 0, 0, 0);
     }
 
     /// OC-SORT's re-update: the filter takes the straight way from the last box to this one instead of what it made up
     /// meanwhile.
-    fn replay(&mut self, model: &MotionModel, to: Rect, sensor: Sensor, agility: f32) {
+    fn replay(&mut self, model: &MotionModel, to: Rect, noise: f32) {
         let from = self.last_seen();
-        let steps = self.lost;
+        let steps = self.blind;
         self.filter = self.saved;
         for step in 1..=steps {
             let part = step as f32 / steps as f32;
@@ -164,13 +194,87 @@ impl Target {
                 between(from.width, to.width),
                 between(from.height, to.height),
             );
-            self.filter.predict(model, agility);
-            self.filter.update(model, &rect, sensor);
+            self.filter.predict(model);
+            self.filter.update(model, &rect, Sensor::Detector { noise });
+        }
+    }
+
+    /// Takes where the object was seen without the detector.
+    pub(crate) fn sight(&mut self, model: &MotionModel, rect: Rect, confidence: f32) {
+        self.filter.update(model, &rect, Sensor::Sight);
+        self.take_rect(model);
+        self.confidence = confidence;
+        self.blind = 0;
+    }
+
+    /// The detector looked and did not find it.
+    pub(crate) fn miss(&mut self) {
+        self.looks = self.looks.saturating_add(1);
+        self.misses = self.misses.saturating_add(1);
+        self.missing = self.missing.max(1);
+        self.streak = 0;
+    }
+
+    /// The class of most votes is the object's.
+    fn vote(&mut self, class_id: i32, confidence: f32) {
+        // Most objects never change theirs.
+        if let [(only, votes)] = self.votes.as_mut_slice() {
+            if *only == class_id {
+                *votes = *votes * VOTES_KEPT + confidence;
+                return;
+            }
+        }
+        for (_, votes) in &mut self.votes {
+            *votes *= VOTES_KEPT;
+        }
+        let known = self.votes.iter().position(|(class, _)| *class == class_id);
+        let least = (0..self.votes.len()).min_by(|a, b| self.votes_of(*a).total_cmp(&self.votes_of(*b)));
+        let is_full = self.votes.len() >= MOST_CLASSES;
+        match known.or(least.filter(|_| is_full)).and_then(|index| self.votes.get_mut(index)) {
+            Some(vote) if vote.0 == class_id => vote.1 += confidence,
+            Some(vote) => *vote = (class_id, confidence),
+            None => self.votes.push((class_id, confidence)),
+        }
+        if let Some((class_id, _)) = self.votes.iter().max_by(|a, b| a.1.total_cmp(&b.1)) {
+            self.class_id = *class_id;
+        }
+    }
+
+    fn votes_of(&self, index: usize) -> f32 {
+        self.votes.get(index).map_or(0.0, |(_, votes)| *votes)
+    }
+
+    fn remember(&mut self, embedding: Option<&[f32]>) {
+        let Some(new) = embedding else { return };
+        let length = norm(new);
+        if !(length > 0.0 && length.is_finite()) {
+            return;
+        }
+        match &mut self.embedding {
+            Some(kept) if kept.len() == new.len() => {
+                for (kept, new) in kept.iter_mut().zip(new) {
+                    *kept = *kept * EMBEDDING_KEPT + new / length * (1.0 - EMBEDDING_KEPT);
+                }
+                let length = norm(kept).max(f32::MIN_POSITIVE);
+                kept.iter_mut().for_each(|value| *value /= length);
+            }
+            kept => *kept = Some(new.iter().map(|value| value / length).collect()),
         }
     }
 }
 
-/// Whether a rectangle is one: finite, and not empty.
+fn norm(vector: &[f32]) -> f32 {
+    vector.iter().map(|value| value * value).sum::<f32>().sqrt()
+}
+
+/// Coordinates beyond this are no pixels of any picture, and squaring them would overflow.
+const FARTHEST: f32 = 1e6;
+
+/// Whether a rectangle is one: finite, of this world, and not empty.
 pub(crate) fn is_usable(rect: &Rect) -> bool {
-    [rect.left, rect.top, rect.width, rect.height].iter().all(|v| v.is_finite()) && !rect.is_empty()
+    let Rect { left, top, width, height } = *rect;
+    // A comparison with what is not a number is false.
+    [left, top, width, height].iter().all(|v| v.abs() < FARTHEST)
+        && width > f32::EPSILON
+        && height > f32::EPSILON
 }

@@ -2,12 +2,23 @@
 
 use std::sync::Arc;
 
+use slipstream_meta::Size;
+
 use crate::associate::{Association, Candidate, Scene, Scratch};
+use crate::camera::CommonMotion;
 use crate::config::{Confirmation, Report, TrackerConfig};
+use crate::follow::{Eye, Follow, View};
 use crate::frame::{Detection, Frame};
 use crate::id::IdAllocator;
 use crate::target::{Target, is_usable};
 use crate::tracks::{PastTrack, TerminatedTrack, Track, TrackPoint, TrackState, Tracks};
+
+/// Confidence that a detector is taken to have in objects before it showed what it has: that of YOLOX on people and cars.
+const USUAL_CONFIDENCE: f32 = 0.75;
+/// How fast the usual confidence is learnt, for each detection of a confirmed track: some hundreds count.
+const USUAL_RATE: f32 = 0.01;
+/// Part of an object that others in front of it may hide for its looks to be learnt.
+const MOST_HIDDEN: f32 = 0.3;
 
 /// Follows the objects of one camera.
 #[derive(Debug)]
@@ -19,11 +30,14 @@ pub struct Tracker {
     frames: u64,
     /// Number of the frame before.
     number: Option<u64>,
-    agility: f32,
-    nis: f32,
+    /// Confidence that the detector usually has in objects that are there.
+    usual_confidence: f32,
+    eye: Option<Eye>,
+    // What follows is kept for its memory only.
     candidates: Vec<Candidate>,
     matched: Vec<Option<usize>>,
     scratch: Scratch,
+    common: CommonMotion,
     live: Vec<Track>,
     shadow: Vec<Track>,
     terminated: Vec<TerminatedTrack>,
@@ -33,17 +47,19 @@ pub struct Tracker {
 impl Tracker {
     /// A tracker that knows of no object yet and takes the numbers of its tracks from `ids`.
     pub fn new(config: Arc<TrackerConfig>, ids: IdAllocator) -> Self {
+        let eye = config.follow.map(|follow| Eye::new(follow.sigma));
         Self {
             config,
             ids,
             targets: Vec::new(),
             frames: 0,
             number: None,
-            agility: 1.0,
-            nis: 1.0,
+            usual_confidence: USUAL_CONFIDENCE,
+            eye,
             candidates: Vec::new(),
             matched: Vec::new(),
             scratch: Scratch::default(),
+            common: CommonMotion::default(),
             live: Vec::new(),
             shadow: Vec::new(),
             terminated: Vec::new(),
@@ -58,24 +74,31 @@ impl Tracker {
         self.number = None;
     }
 
-    /// Takes the next frame and says where all objects are.
+    /// Takes the next frame and says where all objects are. An object is reported from the look on that confirms it, and on
+    /// frames between looks; once a look has missed it, it is in shadow, unless it is followed by sight.
     pub fn update(&mut self, frame: &Frame<'_>) -> Tracks<'_> {
         self.live.clear();
         self.shadow.clear();
         self.terminated.clear();
         self.past.clear();
-        self.frames += 1;
-        self.predict(frame);
+        self.frames = self.frames.saturating_add(1);
+        self.predict(frame.number);
+        let view = frame.picture.as_ref().map(|picture| View::new(picture, frame.size));
         if let Some(detections) = frame.detections {
             self.choose(detections);
             if self.config.camera_motion {
                 self.follow_camera();
             }
             self.associate();
-            self.settle(frame);
-            self.start(frame);
+            self.settle(view.as_ref());
+            self.start();
+            self.learn(view.as_ref());
+        } else if let (Some(view), Some(eye), Some(follow)) = (&view, &mut self.eye, &self.config.follow) {
+            for target in self.targets.iter_mut().filter(|target| target.state != TrackState::Shadow) {
+                sight(target, eye, view, follow, &self.config);
+            }
         }
-        self.report(frame);
+        self.finish(frame);
         Tracks {
             live: &self.live,
             shadow: &self.shadow,
@@ -86,17 +109,14 @@ impl Tracker {
     }
 
     /// Moves all targets on to this frame, over frames that were lost too.
-    fn predict(&mut self, frame: &Frame<'_>) {
-        let last = self.number.replace(frame.number);
+    fn predict(&mut self, number: u64) {
+        let last = self.number.replace(number);
         // After so many frames all that was out of sight is given up anyway.
         let most = u64::from(self.config.max_shadow) + 1;
-        let steps = last.map_or(1, |last| frame.number.saturating_sub(last)).clamp(1, most);
+        let steps = last.map_or(1, |last| number.saturating_sub(last)).clamp(1, most);
         for target in &mut self.targets {
-            if target.state == TrackState::Shadow {
-                target.filter.stop_growth(&self.config.motion);
-            }
             for _ in 0..steps {
-                target.predict(&self.config.motion, self.agility);
+                target.predict(&self.config.motion);
             }
         }
     }
@@ -105,10 +125,18 @@ impl Tracker {
     fn choose(&mut self, detections: &[Detection]) {
         self.candidates.clear();
         for (index, detection) in detections.iter().enumerate() {
-            let Detection { rect, confidence, class_id, .. } = *detection;
+            let Detection { rect, confidence, class_id, ref embedding } = *detection;
             let confidence = if confidence.is_nan() { 0.0 } else { confidence.clamp(0.0, 1.0) };
             if is_usable(&rect) && confidence >= self.config.min_confidence {
-                self.candidates.push(Candidate { index, rect, confidence, class_id, target: None });
+                let embedding = embedding.clone();
+                self.candidates.push(Candidate {
+                    index,
+                    rect,
+                    confidence,
+                    class_id,
+                    embedding,
+                    target: None,
+                });
             }
         }
         if self.candidates.len() > self.config.max_targets {
@@ -117,36 +145,32 @@ impl Tracker {
         }
     }
 
+    /// What 1 stands for in thresholds of confidence.
+    fn level(&self) -> f32 {
+        if self.config.relative_confidence { self.usual_confidence } else { 1.0 }
+    }
+
     /// Moves all targets as the camera's own motion moved them.
     fn follow_camera(&mut self) {
-        let expected: Vec<_> = self
-            .targets
-            .iter()
-            .filter(|t| t.state == TrackState::Confirmed && t.lost <= 1)
-            .map(|t| t.rect)
-            .collect();
-        let found: Vec<_> = self
-            .candidates
-            .iter()
-            .filter(|c| c.confidence >= self.config.new_confidence)
-            .map(|c| c.rect)
-            .collect();
-        let mut ways = Vec::new();
-        if let Some(way) = crate::camera::common_motion(&expected, &found, &mut ways) {
-            for target in &mut self.targets {
-                target.shift(way.x, way.y);
-            }
+        let least = self.config.new_confidence * self.level();
+        let seen = |target: &&Target| target.state == TrackState::Confirmed && target.misses == 0;
+        let expected = self.targets.iter().filter(seen).map(|target| target.rect);
+        let found = self.candidates.iter().filter(|c| c.confidence >= least).map(|c| c.rect);
+        if let Some(way) = self.common.estimate(expected, found) {
+            self.targets.iter_mut().for_each(|target| target.shift(way));
         }
     }
 
     fn associate(&mut self) {
         self.matched.clear();
         self.matched.resize(self.targets.len(), None);
+        let level = self.level();
         let mut scene = Scene {
             targets: &self.targets,
             matched: &mut self.matched,
             candidates: &mut self.candidates,
             scratch: &mut self.scratch,
+            level,
             check_class: self.config.check_class,
         };
         match &self.config.association {
@@ -159,102 +183,127 @@ impl Tracker {
     }
 
     /// Tells all targets what became of them.
-    fn settle(&mut self, frame: &Frame<'_>) {
+    fn settle(&mut self, view: Option<&View<'_>>) {
         let config = &*self.config;
         for (target, matched) in self.targets.iter_mut().zip(&self.matched) {
             let Some(candidate) = matched.and_then(|index| self.candidates.get(index)) else {
-                target.misses = target.misses.saturating_add(1);
-                target.streak = 0;
-                if target.state == TrackState::Confirmed && target.lost > config.coast {
-                    target.state = TrackState::Shadow;
-                }
-                let ends_early =
-                    target.state == TrackState::Tentative && target.misses >= config.early_termination;
-                if ends_early || target.lost > config.max_shadow {
+                target.miss();
+                let is_confirmed = target.state == TrackState::Confirmed;
+                let is_seen = match (view, &mut self.eye, &config.follow) {
+                    (Some(view), Some(eye), Some(follow))
+                        if is_confirmed && target.misses <= follow.patience =>
+                    {
+                        sight(target, eye, view, follow, config)
+                    }
+                    _ => false,
+                };
+                let is_new = target.state == TrackState::Tentative;
+                let is_old_enough =
+                    matches!(config.confirmation, Confirmation::Age(age) if target.looks >= age);
+                if is_new && target.misses >= config.early_termination {
                     target.state = TrackState::Terminated;
-                } else if matches!(config.confirmation, Confirmation::Age(age) if target.age >= age)
-                    && target.state == TrackState::Tentative
-                {
+                } else if (is_confirmed && !is_seen) || (is_new && is_old_enough) {
                     target.state = TrackState::Shadow;
                 }
                 continue;
             };
-            target.observe(
-                &config.motion,
-                candidate.rect,
-                config.noise_scale(candidate.confidence),
-                config.replay,
-                self.agility,
-            );
-            target.rect = match config.report {
-                Report::Detection => candidate.rect,
-                Report::Estimate => target.filter.rect(&config.motion),
+            target.observe(&config.motion, candidate, config.noise(candidate.confidence), config.replay);
+            if config.report == Report::Detection {
+                target.rect = candidate.rect;
+            }
+            if target.id != 0 {
+                self.usual_confidence += USUAL_RATE * (candidate.confidence - self.usual_confidence);
+            }
+            let is_believed = match config.confirmation {
+                Confirmation::EachStreak(looks) => target.streak >= looks || self.frames <= u64::from(looks),
+                Confirmation::Streak(looks) => {
+                    target.streak >= looks || target.state != TrackState::Tentative
+                }
+                Confirmation::Age(looks) => target.looks >= looks,
             };
-            target.confidence = candidate.confidence;
-            target.class_id = candidate.class_id;
-            target.detection = Some(candidate.index);
-            target.streak = target.streak.saturating_add(1);
-            target.evidence += candidate.confidence;
-            target.misses = 0;
-            target.lost = 0;
-            let is_sure = match config.confirmation {
-                Confirmation::Streak(hits) => target.streak >= hits || self.frames <= u64::from(hits),
-                Confirmation::Hits(hits) => target.streak >= hits || target.state == TrackState::Shadow,
-                Confirmation::Age(age) => target.age >= age,
-                Confirmation::Evidence(sum) => target.evidence >= sum,
-            };
-            if is_sure {
+            if is_believed {
                 target.state = TrackState::Confirmed;
             } else if target.state == TrackState::Confirmed {
                 target.state = TrackState::Shadow;
             }
         }
-        for target in &mut self.targets {
-            if target.state == TrackState::Terminated && target.id != 0 {
-                let Target { id, class_id, age, lost, .. } = *target;
-                let points = target.trail.drain(..).collect();
-                self.terminated.push(TerminatedTrack { id, class_id, age: age.saturating_sub(lost), points });
-            }
-        }
-        self.targets.retain(|target| target.state != TrackState::Terminated);
-        let _ = frame;
     }
 
     /// Starts tracks where there are none.
-    fn start(&mut self, frame: &Frame<'_>) {
+    fn start(&mut self) {
         let config = &*self.config;
-        let _ = frame;
-        for candidate in &self.candidates {
-            if candidate.target.is_some()
-                || candidate.confidence < config.new_confidence
-                || self.targets.len() >= config.max_targets
-            {
-                continue;
+        let least = config.new_confidence * self.level();
+        let old = self.targets.len();
+        for candidate in self.candidates.iter().filter(|c| c.target.is_none() && c.confidence >= least) {
+            if self.targets.len() >= config.max_targets {
+                break;
             }
-            let Candidate { rect, confidence, class_id, index, .. } = *candidate;
+            let known = self.targets.get(..old).unwrap_or_default();
             if config.max_overlap_of_new < 1.0
-                && self.targets.iter().any(|t| t.rect.iou(&rect) > config.max_overlap_of_new)
+                && known.iter().any(|target| target.rect.iou(&candidate.rect) > config.max_overlap_of_new)
             {
                 continue;
             }
-            let mut target = Target::new(&config.motion, rect, confidence, class_id);
-            target.detection = Some(index);
-            let is_sure = match config.confirmation {
-                Confirmation::Streak(hits) => self.frames <= u64::from(hits),
-                Confirmation::Hits(_) => self.frames == 1,
-                Confirmation::Age(age) => age == 0,
-                Confirmation::Evidence(sum) => self.frames == 1 || confidence >= sum,
+            let mut target = Target::new(&config.motion, candidate);
+            let is_believed = match config.confirmation {
+                Confirmation::EachStreak(looks) => self.frames <= u64::from(looks),
+                Confirmation::Streak(_) => self.frames == 1,
+                Confirmation::Age(looks) => looks == 0,
             };
-            if is_sure {
+            if is_believed {
                 target.state = TrackState::Confirmed;
             }
             self.targets.push(target);
         }
     }
 
-    fn report(&mut self, frame: &Frame<'_>) {
-        let length = self.config.trail_length.max(1);
-        let most_past = length.max(self.config.max_shadow as usize + 1);
+    /// Learns what the objects found look like, unless others hide them.
+    fn learn(&mut self, view: Option<&View<'_>>) {
+        let (Some(view), Some(eye), Some(follow)) = (view, &mut self.eye, &self.config.follow) else {
+            return;
+        };
+        for index in 0..self.targets.len() {
+            let Some(target) = self.targets.get(index).filter(|target| target.detection.is_some()) else {
+                continue;
+            };
+            let (rect, is_known) = (target.rect, target.appearance.is_some());
+            // Who stands lower in the picture stands nearer to the camera.
+            let is_before =
+                |other: &&Target| other.detection.is_some() && other.rect.bottom() > rect.bottom();
+            let hidden = |other: &Target| rect.intersection(&other.rect).map_or(0.0, |common| common.area());
+            let most_hidden = self.targets.iter().filter(is_before).map(hidden).fold(0.0, f32::max);
+            if is_known && most_hidden > MOST_HIDDEN * rect.area() {
+                continue;
+            }
+            if let Some(target) = self.targets.get_mut(index) {
+                eye.learn(view, &rect, follow, &mut target.appearance);
+            }
+        }
+    }
+
+    /// Gives up what was out of sight for too long, and writes down where all else is.
+    fn finish(&mut self, frame: &Frame<'_>) {
+        let config = &*self.config;
+        for target in &mut self.targets {
+            if target.missing > config.max_shadow {
+                target.state = TrackState::Terminated;
+            }
+            if target.state == TrackState::Confirmed
+                && target.detection.is_none()
+                && has_left(target, frame.size)
+            {
+                target.state = TrackState::Shadow;
+            }
+            if target.state == TrackState::Terminated && target.id != 0 {
+                let Target { id, class_id, age, lost, .. } = *target;
+                let points = std::mem::take(&mut target.trail).into();
+                self.terminated.push(TerminatedTrack { id, class_id, age: age.saturating_sub(lost), points });
+            }
+        }
+        self.targets.retain(|target| target.state != TrackState::Terminated);
+
+        let most_trail = config.trail_length.max(1);
+        let most_past = most_trail.max(config.max_shadow as usize + 1);
         for (slot, target) in self.targets.iter_mut().enumerate() {
             let Target { rect, class_id, confidence, state, age, detection, .. } = *target;
             let point = TrackPoint { frame: frame.number, time: frame.time, rect, confidence, age };
@@ -263,21 +312,14 @@ impl Tracker {
                     target.id = self.ids.allocate();
                 }
                 if !target.past.is_empty() {
-                    let points = std::mem::take(&mut target.past);
+                    let points = std::mem::take(&mut target.past).into();
                     self.past.push(PastTrack { id: target.id, class_id, points });
                 }
             } else {
-                // Bounded, however long a probation or a shadow lasts.
-                if target.past.len() >= most_past {
-                    target.past.remove(0);
-                }
-                target.past.push(point);
+                push_bounded(&mut target.past, point, most_past);
             }
             if detection.is_some() || state == TrackState::Confirmed {
-                while target.trail.len() >= length {
-                    target.trail.pop_front();
-                }
-                target.trail.push_back(point);
+                push_bounded(&mut target.trail, point, most_trail);
             }
             let track = Track { id: target.id, rect, class_id, confidence, state, age, detection, slot };
             match state {
@@ -287,4 +329,35 @@ impl Tracker {
             }
         }
     }
+}
+
+/// Looks where `target` is; whether it was seen.
+fn sight(
+    target: &mut Target,
+    eye: &mut Eye,
+    view: &View<'_>,
+    follow: &Follow,
+    config: &TrackerConfig,
+) -> bool {
+    let Some(appearance) = &target.appearance else { return false };
+    let found = eye.find(view, &target.rect, follow, appearance);
+    let is_seen = found.confidence >= follow.min_confidence && is_usable(&found.rect);
+    if is_seen {
+        target.sight(&config.motion, found.rect, found.confidence);
+    }
+    is_seen
+}
+
+/// Whether nothing of a target is in the picture any more, where its size is known.
+fn has_left(target: &Target, size: Size) -> bool {
+    let rect = &target.rect;
+    let is_within = |low: f32, high: f32, side: u32| side == 0 || (high > 0.0 && low < side as f32);
+    !(is_within(rect.left, rect.right(), size.width) && is_within(rect.top, rect.bottom(), size.height))
+}
+
+fn push_bounded(list: &mut std::collections::VecDeque<TrackPoint>, point: TrackPoint, most: usize) {
+    while list.len() >= most {
+        list.pop_front();
+    }
+    list.push_back(point);
 }

@@ -12,9 +12,12 @@ pub use slip::Slip;
 pub use sort::Sort;
 pub use weighted::{Matcher, Similarity, Weighted};
 
+use std::sync::Arc;
+
+use slipstream_meta::Rect;
+
 use crate::assign::{Assignment, Edge};
 use crate::target::Target;
-use slipstream_meta::Rect;
 
 /// How detections and targets are matched.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +35,7 @@ pub enum Association {
 }
 
 /// A detection that may be matched.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Candidate {
     /// Index in the frame's detections.
     pub(crate) index: usize,
@@ -40,6 +43,7 @@ pub(crate) struct Candidate {
     /// 0…1.
     pub(crate) confidence: f32,
     pub(crate) class_id: i32,
+    pub(crate) embedding: Option<Arc<[f32]>>,
     /// Index of the target matched.
     pub(crate) target: Option<usize>,
 }
@@ -51,6 +55,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) matched: &'a mut Vec<Option<usize>>,
     pub(crate) candidates: &'a mut Vec<Candidate>,
     pub(crate) scratch: &'a mut Scratch,
+    /// Confidence of the detector on objects that are there.
+    pub(crate) level: f32,
     /// Whether only objects of one class are matched.
     pub(crate) check_class: bool,
 }

@@ -1,4 +1,17 @@
-//! Our own.
+//! Our own association. What it takes from where:
+//!
+//! * sure detections first, then the others for targets that are left: ByteTrack;
+//! * boxes are grown before their overlap is taken, so that small and fast objects still have one: Yang et al., "Hard to
+//!   Track Objects with Irregular Motions and Similar Appearances? Make It Easier by Buffering the Matching Space"
+//!   (C-BIoU), WACV 2023;
+//! * height and confidence as further cues: Yang et al., "Hybrid-SORT: Weak Cues Matter for Online Multi-Object
+//!   Tracking", AAAI 2024; confidence on the overlap: Stanojević and Todorović, "BoostTrack", Machine Vision and
+//!   Applications, 2024;
+//! * direction, and recovery by the box seen last: OC-SORT;
+//! * a look at embeddings where there are some: Aharon et al., "BoT-SORT", 2022.
+//!
+//! Ours: targets out of sight stand back a little behind those in sight; thresholds of confidence are relative to what
+//! this detector is usually sure of; and an object whose class flickers keeps its track.
 
 use slipstream_meta::Rect;
 
@@ -9,7 +22,7 @@ use crate::tracks::TrackState;
 /// Settings of our own association.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Slip {
-    /// Least confidence of a detection that is matched first.
+    /// Least confidence of a detection that is matched first, as part of the detector's usual one.
     pub high: f32,
     /// Least confidence of a detection that is matched second.
     pub low: f32,
@@ -21,114 +34,78 @@ pub struct Slip {
     pub min_recovery: f32,
     /// Least overlap with targets that are not confirmed.
     pub min_tentative: f32,
-    /// Weight of moving on in the same direction.
-    pub inertia: f32,
-    /// Weight of being of the same height.
-    pub height: f32,
-    /// Weight of the vertical overlap.
-    pub vertical: f32,
-    /// Weight of the detection's confidence.
-    pub confidence: f32,
-    /// Weight of conf similarity
-    pub same_confidence: f32,
-    /// Weight of Mahalanobis
-    pub mahalanobis: f32,
+    /// Least overlap of an object with a detection of another class that is taken for it.
+    pub min_other_class: f32,
     /// Boxes are grown by this part of their sides on each side before their overlap is taken.
     pub buffer: f32,
-    /// grown by uncertainty
-    pub buffer_gain: f32,
+    /// Weight of being of the same height: 0 for none; 1 makes the overlap count in proportion.
+    pub height: f32,
+    /// Weight of the detection's confidence: 0 for none; 1 makes the overlap count in proportion.
+    pub confidence: f32,
+    /// What a pair is worth less for each unit of confidence that target and detection are apart.
+    pub confidence_gap: f32,
+    /// Weight of going on in the same direction.
+    pub inertia: f32,
     /// What a pair is worth less when the target is out of sight.
     pub shadow_penalty: f32,
-    /// uncertainty penalty
-    pub uncertainty_penalty: f32,
-    /// Tentative targets take part in the first round, and are worth so much less.
-    pub tentative_penalty: f32,
-    /// Least frames ... shadow second
-    pub second_lost: u32,
-    /// recovery
-    pub recovery_lost: u32,
+    /// Looks that a target may have been missed to be continued by an unsure detection.
+    pub second_misses: u32,
+    /// Weight of looking the same, where there are embeddings.
+    pub appearance: f32,
+    /// Least similarity (cosine) at which a target out of sight is known by its looks alone.
+    pub min_similarity: f32,
 }
 
 impl Default for Slip {
     fn default() -> Self {
         Self {
-            high: 0.6,
+            high: 0.8,
             low: 0.1,
-            min_first: 0.2,
-            min_second: 0.3,
-            min_recovery: 0.5,
-            min_tentative: 0.3,
-            inertia: 0.2,
-            height: 0.0,
-            vertical: 0.0,
-            confidence: 0.2,
-            same_confidence: 0.0,
-            mahalanobis: 0.0,
-            buffer: 0.1,
-            buffer_gain: 0.0,
-            shadow_penalty: 0.15,
-            uncertainty_penalty: 0.0,
-            tentative_penalty: 1.0,
-            second_lost: 4,
-            recovery_lost: 30,
+            min_first: 0.28,
+            min_second: 0.42,
+            min_recovery: 0.85,
+            min_tentative: 0.1,
+            min_other_class: 0.6,
+            buffer: 0.3,
+            height: 1.5,
+            confidence: 1.0,
+            confidence_gap: 0.37,
+            inertia: 0.0,
+            shadow_penalty: 0.0,
+            second_misses: 9,
+            appearance: 0.3,
+            min_similarity: 0.75,
         }
     }
 }
 
-/// x
-const MOST: f32 = 0.5;
+/// An object out of sight is looked for within so many of its own heights for each look that missed it, where it is
+/// known by its looks.
+const REACH_PER_MISS: f32 = 0.5;
+/// And never further away than this.
+const MOST_REACH: f32 = 5.0;
 
 impl Slip {
     pub(crate) fn associate(&self, scene: &mut Scene<'_>) {
-        let is_high = |c: &Candidate| c.confidence >= self.high;
-        let is_low = |c: &Candidate| c.confidence >= self.low && c.confidence < self.high;
+        let high = self.high * scene.level;
+        let is_high = |c: &Candidate| c.confidence >= high;
+        let is_low = |c: &Candidate| c.confidence >= self.low && c.confidence < high;
         let always = |_: &Target, _: &Candidate| true;
-        let overlap = |t: &Target, c: &Candidate| {
-            let by = (self.buffer + self.buffer_gain * t.uncertainty).min(MOST);
-            grown_iou(&t.rect, &c.rect, by)
-        };
+        let overlap = |t: &Target, c: &Candidate| grown_iou(&t.rect, &c.rect, self.buffer);
+        let is_old = |t: &Target| t.state != TrackState::Tentative;
+
+        scene.round(is_old, is_high, |t, c| self.worth(t, c), always);
         scene.round(
-            |t| self.tentative_penalty < 1.0 || t.state != TrackState::Tentative,
-            is_high,
-            |t, c| {
-                let iou = overlap(t, c);
-                if iou < self.min_first {
-                    return 0.0;
-                }
-                let height = t.rect.height.min(c.rect.height) / t.rect.height.max(c.rect.height);
-                let vertical = (t.rect.bottom().min(c.rect.bottom()) - t.rect.top.max(c.rect.top)).max(0.0)
-                    / (t.rect.bottom().max(c.rect.bottom()) - t.rect.top.min(c.rect.top));
-                let penalty = match (t.state, t.misses) {
-                    (TrackState::Tentative, _) => self.tentative_penalty,
-                    (_, 0) => 0.0,
-                    (_, _) => self.shadow_penalty,
-                };
-                let mut worth = iou
-                    * (1.0 - self.height + self.height * height)
-                    * (1.0 - self.vertical + self.vertical * vertical)
-                    * (1.0 - self.confidence + self.confidence * c.confidence);
-                worth += self.inertia * t.direction_consistency(&c.rect) * c.confidence;
-                if self.mahalanobis > 0.0 {
-                    worth += self.mahalanobis * (-0.5 * t.distance2(&c.rect)).exp();
-                }
-                worth -= self.same_confidence * (t.confidence - c.confidence).abs();
-                worth - penalty - self.uncertainty_penalty * t.uncertainty
-            },
-            always,
-        );
-        scene.round(
-            |t| {
-                t.state == TrackState::Confirmed
-                    || (t.state == TrackState::Shadow && t.misses < self.second_lost)
-            },
+            |t| is_old(t) && t.misses < self.second_misses,
             is_low,
             |t, c| overlap(t, c) - self.min_second,
             always,
         );
+        scene.round(is_old, is_high, |t, c| t.last_seen().iou(&c.rect) - self.min_recovery, always);
         scene.round(
-            |t| t.state != TrackState::Tentative && t.misses <= self.recovery_lost,
-            is_high,
-            |t, c| t.last_seen().iou(&c.rect) - self.min_recovery,
+            |t| is_old(t) && t.misses > 0 && t.embedding.is_some(),
+            |c| is_high(c) && c.embedding.is_some(),
+            |t, c| self.known_again(t, c),
             always,
         );
         scene.round(
@@ -137,11 +114,47 @@ impl Slip {
             |t, c| overlap(t, c) - self.min_tentative,
             always,
         );
+        if scene.check_class {
+            scene.check_class = false;
+            scene.round(is_old, is_high, |t, c| t.rect.iou(&c.rect) - self.min_other_class, always);
+            scene.check_class = true;
+        }
+    }
+
+    /// What a pair is worth in the first round.
+    fn worth(&self, t: &Target, c: &Candidate) -> f32 {
+        let iou = grown_iou(&t.rect, &c.rect, self.buffer);
+        if iou < self.min_first {
+            return 0.0;
+        }
+        let (a, b) = (t.rect.height, c.rect.height);
+        let height = a.min(b) / a.max(b);
+        let weighted = |weight: f32, value: f32| 1.0 - weight + weight * value;
+        let mut worth = iou * weighted(self.height, height) * weighted(self.confidence, c.confidence);
+        worth += self.inertia * t.direction_consistency(&c.rect) * c.confidence;
+        worth -= self.confidence_gap * (t.confidence - c.confidence).abs();
+        if t.misses > 0 {
+            worth -= self.shadow_penalty;
+        }
+        if let Some(similarity) = t.similarity(c) {
+            worth += self.appearance * (similarity - self.min_similarity);
+        }
+        worth
+    }
+
+    /// What it is worth that an object out of sight looks like one found somewhere near.
+    fn known_again(&self, t: &Target, c: &Candidate) -> f32 {
+        let (from, to) = (t.rect.center(), c.rect.center());
+        let reach = (REACH_PER_MISS * t.misses as f32).min(MOST_REACH) * t.rect.height;
+        if (from.x - to.x).hypot(from.y - to.y) > reach {
+            return 0.0;
+        }
+        t.similarity(c).map_or(0.0, |similarity| similarity - self.min_similarity)
     }
 }
 
 /// Overlap (IoU) of two boxes after each is grown.
-pub(crate) fn grown_iou(a: &Rect, b: &Rect, by: f32) -> f32 {
+fn grown_iou(a: &Rect, b: &Rect, by: f32) -> f32 {
     let grow = |r: &Rect| {
         let (x, y) = (r.width * by, r.height * by);
         Rect::new(r.left - x, r.top - y, r.width + 2.0 * x, r.height + 2.0 * y)

@@ -17,14 +17,14 @@ pub struct Weighted {
     pub iou: Similarity,
     /// Area of the smaller box over that of the larger one (`…4SizeSimilarity`).
     pub size: Similarity,
-    /// Response of the target's correlation filter at the detection over its peak (`…4VisualSimilarity`).
-    pub visual: Similarity,
     /// Cosine of the embeddings (`…4ReidSimilarity`).
     pub reid: Similarity,
     /// Detections of less confidence are tentative: they only continue tracks (`tentativeDetectorConfidence`).
     pub tentative_confidence: f32,
     /// Least overlap with a tentative detection (`minMatchingScore4TentativeIou`).
     pub min_tentative_iou: f32,
+    /// Whether the place counts where a target is expected now, or where it was a frame ago (`usePrediction4Assoc`).
+    pub use_prediction: bool,
 }
 
 /// One similarity's part in the sum.
@@ -53,10 +53,10 @@ impl Default for Weighted {
             min_overall: 0.0,
             iou: Similarity { min: 0.0, weight: 1.0 },
             size: Similarity::default(),
-            visual: Similarity::default(),
             reid: Similarity::default(),
             tentative_confidence: 0.5,
             min_tentative_iou: 0.0,
+            use_prediction: false,
         }
     }
 }
@@ -72,7 +72,7 @@ impl Weighted {
         let is_old = |target: &Target| target.state != TrackState::Tentative;
         let always = |_: &Target, _: &Candidate| true;
         let overlap = |target: &Target, candidate: &Candidate| {
-            let iou = target.rect.iou(&candidate.rect);
+            let iou = self.place(target).iou(&candidate.rect);
             if iou >= self.min_tentative_iou { iou } else { 0.0 }
         };
         scene.round(is_old, is_sure, worth, always);
@@ -81,17 +81,29 @@ impl Weighted {
             |target| !is_old(target),
             is_sure,
             |target, candidate| {
-                let iou = target.rect.iou(&candidate.rect);
+                let iou = self.place(target).iou(&candidate.rect);
                 if iou >= self.iou.min { iou } else { 0.0 }
             },
             always,
         );
     }
 
+    /// The box that detections are compared with.
+    fn place(&self, target: &Target) -> Rect {
+        if self.use_prediction { target.rect } else { target.before }
+    }
+
     fn worth(&self, target: &Target, candidate: &Candidate) -> f32 {
+        // Where one of the two has no embedding, looks neither count nor decide.
+        let (reid, similarity) = match target.similarity(candidate) {
+            Some(similarity) => (self.reid, similarity),
+            None => (Similarity { min: 0.0, weight: 0.0 }, 0.0),
+        };
+        let place = self.place(target);
         let parts = [
-            (self.iou, target.rect.iou(&candidate.rect)),
-            (self.size, size_similarity(&target.rect, &candidate.rect)),
+            (self.iou, place.iou(&candidate.rect)),
+            (self.size, size_similarity(&place, &candidate.rect)),
+            (reid, similarity),
         ];
         let mut sum = 0.0;
         for (part, value) in parts {

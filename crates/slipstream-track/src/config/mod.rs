@@ -1,43 +1,15 @@
 //! What a tracker does: by name, or by a file in the format of DeepStream's `nvtracker`.
 
+mod deepstream;
+mod document;
 mod presets;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+pub use self::document::{ConfigError, Location, Notice};
 pub use crate::associate::{Association, Byte, Matcher, OcSort, Similarity, Slip, Sort, Weighted};
+pub use crate::follow::Follow;
 pub use crate::kalman::{FixedNoise, MotionModel};
-
-/// Why a tracker's configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// There is no tracker of this name.
-    #[error("there is no tracker {name:?}; there are {}", TrackerConfig::NAMES.join(", "))]
-    NoSuchTracker {
-        /// The name given.
-        name: String,
-    },
-    /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-}
-
-/// Something in a config file that was understood or passed over, but that its author should know of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// What.
-    pub message: String,
-}
-
-impl std::fmt::Display for Notice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
 
 /// What a tracker does. A "look" is a frame at which the detector looked.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +18,9 @@ pub struct TrackerConfig {
     pub min_confidence: f32,
     /// Least confidence of a detection that starts a track.
     pub new_confidence: f32,
+    /// Whether `new_confidence`, and our own association's `high`, are parts of the confidence that the detector usually
+    /// has in the objects of this camera, rather than of 1.
+    pub relative_confidence: bool,
     /// A detection that overlaps a track more than this (IoU) starts no track.
     pub max_overlap_of_new: f32,
     /// Most tracks at a time, those in shadow included; of more detections than this the most confident count.
@@ -58,43 +33,35 @@ pub struct TrackerConfig {
     pub max_shadow: u32,
     /// How boxes move.
     pub motion: MotionModel,
+    /// Least factor of the measured variance where sure detections are trusted more than others: it is scaled by
+    /// 1 − confidence (Du et al., "GIAOTracker", 2021). 1 trusts all the same.
+    pub least_noise: f32,
+    /// Whether a filter takes the straight way after an object was out of sight (OC-SORT's re-update).
+    pub replay: bool,
+    /// Whether the camera's own motion is taken from what the objects' motion has in common.
+    pub camera_motion: bool,
     /// How detections and tracks are matched.
     pub association: Association,
     /// Whether only a detection of a track's own class continues it.
     pub check_class: bool,
-    /// Whether sure detections are trusted more than others: the variance of what is measured is scaled by 1 − confidence
-    /// (Du et al., "GIAOTracker", 2021).
-    pub trust_confidence: bool,
-    /// Whether a filter takes the straight way after an object was out of sight (OC-SORT's re-update).
-    pub replay: bool,
+    /// Whether and how objects are followed by sight where there are pictures.
+    pub follow: Option<Follow>,
     /// Which box is reported of an object that was detected.
     pub report: Report,
-    /// Frames for which an object is still reported, where it is expected, when it is not found any more.
-    pub coast: u32,
-    /// Whether the camera's own motion is taken from the common motion of the objects.
-    pub camera_motion: bool,
-    /// adapt
-    pub adapt: f32,
-    /// adapt
-    pub adapt_to: f32,
-    /// least noise
-    pub least_noise: f32,
     /// Positions kept of each track.
     pub trail_length: usize,
 }
 
 /// When a track is believed.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirmation {
-    /// After this many looks in a row after the first, also when the object was out of sight. In the first so many frames all
-    /// is believed.
+    /// After so many looks in a row that found the object, after the first one; also after it was out of sight. In the
+    /// first so many frames all is believed (SORT's `min_hits`).
+    EachStreak(u32),
+    /// After so many looks in a row that found the object, after the first one. What the first frame holds is believed.
     Streak(u32),
-    /// After this many looks since the first, if the track was not ended early; tracks of the first frame are believed.
-    Hits(u32),
-    /// After this many looks since the first, if the track was not ended early.
+    /// So many looks after the first, if the track was not ended early (DeepStream's `probationAge`).
     Age(u32),
-    /// Once the confidences of its detections sum up to this; a track that was confirmed once is believed at once.
-    Evidence(f32),
 }
 
 /// Which box is reported of an object that was detected.
@@ -125,19 +92,35 @@ impl TrackerConfig {
         }
     }
 
-    /// Factor of the variance of what the detector measures.
-    pub(crate) fn noise_scale(&self, confidence: f32) -> f32 {
-        if self.trust_confidence { (1.0 - confidence).max(self.least_noise) } else { 1.0 }
-    }
-
-    /// Reads a config file. Also returns what the file's author should know.
+    /// Reads a config file in the format of DeepStream's tracker. Also returns what the file's author should know.
     ///
     /// # Errors
     /// If the file cannot be read, or a line is not understood, or a value is not allowed.
     pub fn load(path: impl AsRef<Path>) -> Result<(Self, Vec<Notice>), ConfigError> {
         let path = path.as_ref();
-        std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        Ok((Self::default(), Vec::new()))
+        let bytes =
+            std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|&&byte| byte == b'\n').count();
+            ConfigError::Syntax {
+                location: Location { file: path.into(), line },
+                message: "the text is not UTF-8".to_owned(),
+            }
+        })?;
+        Self::parse(text, path)
+    }
+
+    /// Reads the text of a config file; `path` is what errors and notices call it.
+    ///
+    /// # Errors
+    /// If a line is not understood or a value is not allowed.
+    pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<(Self, Vec<Notice>), ConfigError> {
+        deepstream::read(document::Document::parse(text, path.as_ref())?)
+    }
+
+    /// Factor of the variance of what the detector measures with `confidence`.
+    pub(crate) fn noise(&self, confidence: f32) -> f32 {
+        (1.0 - confidence).max(self.least_noise.min(1.0))
     }
 }
 

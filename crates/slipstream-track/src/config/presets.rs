@@ -1,8 +1,8 @@
 //! The trackers that have a name.
 
 use super::{
-    Association, Byte, Confirmation, MotionModel, OcSort, Report, Similarity, Slip, Sort, TrackerConfig,
-    Weighted,
+    Association, Byte, Confirmation, Follow, MotionModel, OcSort, Report, Similarity, Slip, Sort,
+    TrackerConfig, Weighted,
 };
 
 /// Positions kept of each track: two seconds of most cameras.
@@ -14,10 +14,20 @@ impl TrackerConfig {
     /// Our own.
     pub(super) fn slip() -> Self {
         Self {
-            new_confidence: 0.7,
-            association: Association::Slip(Slip::default()),
+            new_confidence: 0.85,
+            relative_confidence: true,
+            max_overlap_of_new: 0.8,
+            confirmation: Confirmation::Streak(1),
+            early_termination: 1,
+            max_shadow: 30,
+            motion: MotionModel::Area,
+            least_noise: 0.2,
             replay: true,
-            ..Self::bytetrack()
+            camera_motion: true,
+            association: Association::Slip(Slip::default()),
+            follow: Some(Follow::default()),
+            report: Report::Estimate,
+            ..Self::iou()
         }
     }
 
@@ -26,25 +36,23 @@ impl TrackerConfig {
         Self {
             min_confidence: 0.0,
             new_confidence: 0.0,
+            relative_confidence: false,
             max_overlap_of_new: 1.0,
             max_targets: MAX_TARGETS,
             confirmation: Confirmation::Age(3),
             early_termination: 1,
             max_shadow: 8,
             motion: MotionModel::None,
+            least_noise: 1.0,
+            replay: false,
+            camera_motion: false,
             association: Association::Weighted(Weighted {
                 iou: Similarity { min: 0.3, weight: 1.0 },
                 ..Weighted::default()
             }),
             check_class: true,
-            trust_confidence: false,
-            replay: false,
+            follow: None,
             report: Report::Detection,
-            coast: 0,
-            camera_motion: false,
-            adapt: 0.0,
-            adapt_to: 1.0,
-            least_noise: 0.1,
             trail_length: TRAIL_LENGTH,
         }
     }
@@ -52,7 +60,7 @@ impl TrackerConfig {
     /// SORT as published: `max_age` 1, `min_hits` 3, IoU 0.3.
     pub(super) fn sort() -> Self {
         Self {
-            confirmation: Confirmation::Streak(3),
+            confirmation: Confirmation::EachStreak(3),
             early_termination: 2,
             max_shadow: 1,
             motion: MotionModel::Area,
@@ -66,10 +74,10 @@ impl TrackerConfig {
     pub(super) fn bytetrack() -> Self {
         Self {
             new_confidence: 0.7,
-            confirmation: Confirmation::Hits(1),
+            confirmation: Confirmation::Streak(1),
             early_termination: 1,
             max_shadow: 30,
-            motion: MotionModel::Aspect { position: 1.0 / 20.0, velocity: 1.0 / 160.0 },
+            motion: MotionModel::DEEP_SORT,
             association: Association::Byte(Byte::default()),
             ..Self::sort()
         }
