@@ -8,6 +8,7 @@
 //! | [`sliptiler`](tiler) | lays the frames of a batch out as tiles of one picture |
 //! | [`sliposd`](osd) | draws boxes, labels and statistics |
 //! | [`slipdemux`](demux) | takes batches apart again |
+//! | [`slipscenesrc`](scenesrc) | shows a simulated street, and tells what is really there |
 //!
 //! All of them but `slipmux` also take plain `video/x-raw`, which counts as a batch of one. Programs that link this crate
 //! call [`plugin_register_static`] instead of loading the shared library, and read and write metadata through
@@ -19,6 +20,7 @@ pub mod infer;
 pub mod meta;
 pub mod mux;
 pub mod osd;
+pub mod scenesrc;
 pub mod tiler;
 pub mod track;
 mod transform;
@@ -30,6 +32,7 @@ fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     tiler::register(plugin)?;
     osd::register(plugin)?;
     demux::register(plugin)?;
+    scenesrc::register(plugin)?;
     Ok(())
 }
 

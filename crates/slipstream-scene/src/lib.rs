@@ -126,6 +126,26 @@ impl SceneConfig {
     pub const fn new(view: View, size: Size) -> Self {
         Self { size, frame_rate: 25, seed: 0, view, lighting: view.usual_lighting() }
     }
+
+    /// What the `number`th simulated camera sees: each view once, then the same views elsewhere.
+    pub fn camera(number: u32, size: Size) -> Self {
+        let (view, round) = Self::view_of(number);
+        Self { seed: u64::from(round), ..Self::new(view, size) }
+    }
+
+    /// What to call the `number`th simulated camera: after its view, counted where a view comes again.
+    pub fn camera_name(number: u32) -> String {
+        let (view, round) = Self::view_of(number);
+        let (first, rest) = view.name().split_at(1);
+        let count = if round > 0 { format!(" {}", u64::from(round) + 1) } else { String::new() };
+        first.to_uppercase() + rest + &count
+    }
+
+    /// The view of a camera, and how many cameras before it have the same.
+    fn view_of(number: u32) -> (View, u32) {
+        let views = View::ALL.len() as u32;
+        (View::ALL[(number % views) as usize], number / views)
+    }
 }
 
 /// A running scene.

@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
-use gst_video::prelude::*;
-use slipstream_meta::{Colorimetry, PictureMut, PixelFormat, PlaneMut, Size};
-use slipstream_scene::{Scene, SceneConfig, View};
+use slipstream_meta::{PictureMut, Size};
+use slipstream_scene::{Scene, SceneConfig};
 
 use crate::camera_server::{Clip, ClipError, LiveSource};
 
@@ -14,27 +13,10 @@ const KEY_FRAME_SECONDS: u32 = 2;
 /// Bits per second of recorded scenes: what camera makers recommend for a second stream of 640×360.
 const RECORDED_KILOBITS: u32 = 1000;
 
-/// What the `number`th simulated camera sees: each view once, then the same views elsewhere.
-pub fn scene(number: u32, size: Size) -> SceneConfig {
-    let views = View::ALL.len() as u32;
-    let view = View::ALL[(number % views) as usize];
-    SceneConfig { seed: u64::from(number / views), ..SceneConfig::new(view, size) }
-}
-
-/// What to call the `number`th simulated camera: after its view, counted where a view comes again.
-pub fn name(number: u32) -> String {
-    let views = View::ALL.len() as u32;
-    let name = View::ALL[(number % views) as usize].name();
-    let (first, rest) = name.split_at(1);
-    let round = number / views + 1;
-    let count = if round > 1 { format!(" {round}") } else { String::new() };
-    first.to_uppercase() + rest + &count
-}
-
 /// The first `count` cameras, drawn while somebody looks. Their worlds are built side by side.
 pub fn live_cameras(count: u32, size: Size) -> Vec<LiveSource> {
     side_by_side(count, |number| {
-        let config = scene(number, size);
+        let config = SceneConfig::camera(number, size);
         let mut scene = Scene::new(config);
         let painter = Box::new(move |_, picture: &mut PictureMut<'_>| scene.render(picture));
         LiveSource::new(size, config.frame_rate, painter)
@@ -46,7 +28,7 @@ pub fn live_cameras(count: u32, size: Size) -> Vec<LiveSource> {
 /// # Errors
 /// If they cannot be encoded or stored.
 pub fn recorded_cameras(count: u32, size: Size, seconds: u32) -> Result<Vec<Clip>, RecordError> {
-    side_by_side(count, |number| record(scene(number, size), seconds)).into_iter().collect()
+    side_by_side(count, |number| record(number, size, seconds)).into_iter().collect()
 }
 
 fn side_by_side<T: Send>(count: u32, build: impl Fn(u32) -> T + Sync) -> Vec<T> {
@@ -88,24 +70,29 @@ pub fn record_files(
     seconds: u32,
 ) -> Result<Vec<PathBuf>, RecordError> {
     let recorded = side_by_side(count, |number| {
-        let file = folder.join(format!("{}.h264", name(number)));
-        encode(scene(number, size), seconds, &file).map(|()| file)
+        let file = folder.join(format!("{}.h264", SceneConfig::camera_name(number)));
+        encode(number, size, seconds, &file).map(|()| file)
     });
     recorded.into_iter().collect()
 }
 
-fn record(config: SceneConfig, seconds: u32) -> Result<Clip, RecordError> {
+fn record(number: u32, size: Size, seconds: u32) -> Result<Clip, RecordError> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("scene.h264");
-    encode(config, seconds, &file)?;
-    Ok(Clip::load(&file)?.retimed(config.frame_rate))
+    encode(number, size, seconds, &file)?;
+    Ok(Clip::load(&file)?.retimed(SceneConfig::camera(number, size).frame_rate))
 }
 
-fn encode(config: SceneConfig, seconds: u32, file: &Path) -> Result<(), RecordError> {
-    let rate = config.frame_rate;
-    let key_frames = rate * KEY_FRAME_SECONDS;
+fn encode(number: u32, size: Size, seconds: u32, file: &Path) -> Result<(), RecordError> {
+    if gst::ElementFactory::find("slipscenesrc").is_none() {
+        gstslipstream::plugin_register_static()?;
+    }
+    let rate = SceneConfig::camera(number, size).frame_rate;
+    let (frames, key_frames) = (rate * seconds, rate * KEY_FRAME_SECONDS);
+    let Size { width, height } = size;
     let pipeline = gst::parse::launch(&format!(
-        "appsrc name=scene format=time block=true max-buffers=4 \
+        "slipscenesrc camera={number} num-buffers={frames} \
+         ! video/x-raw,format=I420,width={width},height={height},framerate={rate}/1 \
          ! x264enc threads=1 bframes=0 speed-preset=veryfast bitrate={RECORDED_KILOBITS} key-int-max={key_frames} \
          ! video/x-h264,profile=main,stream-format=byte-stream ! h264parse config-interval=-1 ! filesink name=file"
     ))?;
@@ -113,33 +100,7 @@ fn encode(config: SceneConfig, seconds: u32, file: &Path) -> Result<(), RecordEr
     if let Some(sink) = bin.by_name("file") {
         sink.set_property("location", file);
     }
-    let source = bin.by_name("scene").and_downcast::<gst_app::AppSrc>().ok_or(RecordError::Encode)?;
-    let Size { width, height } = config.size;
-    let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, width, height)
-        .fps(gst::Fraction::from_integer(rate as i32))
-        .build()?;
-    source.set_caps(Some(&info.to_caps()?));
-    let failed = |_| RecordError::Encode;
     pipeline.set_state(gst::State::Playing).map_err(|_| RecordError::Encode)?;
-    let mut scene = Scene::new(config);
-    let period = gst::ClockTime::SECOND / u64::from(rate);
-    for number in 0..u64::from(rate * seconds) {
-        let mut buffer = gst::Buffer::with_size(info.size())?;
-        if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(period * number);
-            buffer.set_duration(period);
-            let mut frame = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, &info)?;
-            let strides: Vec<usize> =
-                frame.plane_stride().iter().map(|&s| s.unsigned_abs() as usize).collect();
-            let [y, u, v, _] = frame.planes_data_mut();
-            let planes = [(y, 0), (u, 1), (v, 2)]
-                .map(|(data, plane)| PlaneMut { data, stride: strides.get(plane).copied().unwrap_or(0) });
-            let picture = PictureMut::new(PixelFormat::I420, config.size, Colorimetry::default(), planes);
-            scene.render(&mut picture.map_err(|_| RecordError::Encode)?);
-        }
-        source.push_buffer(buffer).map_err(failed)?;
-    }
-    source.end_of_stream().map_err(failed)?;
     let end = pipeline.bus().and_then(|bus| {
         bus.timed_pop_filtered(gst::ClockTime::NONE, &[gst::MessageType::Eos, gst::MessageType::Error])
     });

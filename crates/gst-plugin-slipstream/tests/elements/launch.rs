@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::common::*;
 
 /// Documents with lines to be run.
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "docs/elements.md",
     "crates/gst-plugin-slipstream/src/mux/mod.rs",
     "crates/gst-plugin-slipstream/src/infer/mod.rs",
@@ -15,6 +15,7 @@ const DOCUMENTS: [&str; 7] = [
     "crates/gst-plugin-slipstream/src/tiler/mod.rs",
     "crates/gst-plugin-slipstream/src/osd/mod.rs",
     "crates/gst-plugin-slipstream/src/demux/mod.rs",
+    "crates/gst-plugin-slipstream/src/scenesrc/mod.rs",
 ];
 const FRAMES: u32 = 15;
 
@@ -111,7 +112,7 @@ fn for_test(line: &str, clip: &Path, config: &Path, folder: &Path) -> Vec<String
             .replace("annotated.mp4", folder.join("annotated.mp4").to_str().unwrap());
         // as a shell would
         let bare: String = word.chars().filter(|c| !matches!(c, '"' | '\'')).collect();
-        let is_test_source = bare == "videotestsrc";
+        let is_test_source = ["videotestsrc", "slipscenesrc"].contains(&&*bare);
         arguments.push(bare);
         if is_test_source && !line.contains("num-buffers") {
             arguments.push(format!("num-buffers={FRAMES}"));

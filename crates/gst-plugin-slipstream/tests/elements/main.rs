@@ -10,5 +10,6 @@ mod mux;
 mod mux_load;
 mod osd;
 mod registry;
+mod scenesrc;
 mod tiler;
 mod track;

@@ -8,7 +8,7 @@ use gst::prelude::*;
 use crate::common::init;
 
 /// The elements and those of their properties that they define.
-const ELEMENTS: [(&str, &[&str]); 6] = [
+const ELEMENTS: [(&str, &[&str]); 7] = [
     ("slipmux", &["live", "framerate"]),
     (
         "slipinfer",
@@ -62,6 +62,7 @@ const ELEMENTS: [(&str, &[&str]); 6] = [
         ],
     ),
     ("slipdemux", &[]),
+    ("slipscenesrc", &["camera", "truth", "is-live"]),
 ];
 
 fn own_properties(object: &impl IsA<glib::Object>) -> Vec<glib::ParamSpec> {
@@ -143,6 +144,7 @@ fn every_element_says_what_it_is() {
         let expected: &[&str] = match name {
             "slipmux" => &["sink_%u", "src"],
             "slipdemux" => &["sink", "src_%u"],
+            "slipscenesrc" => &["src"],
             _ => &["sink", "src"],
         };
         assert_eq!(
@@ -152,6 +154,7 @@ fn every_element_says_what_it_is() {
         let element = factory.create().build().unwrap();
         let flags = element.element_flags();
         assert_eq!(flags.contains(gst::ElementFlags::REQUIRE_CLOCK), name == "slipmux");
-        assert!(!flags.intersects(gst::ElementFlags::SINK | gst::ElementFlags::SOURCE), "{name}: {flags:?}");
+        assert!(!flags.contains(gst::ElementFlags::SINK), "{name}: {flags:?}");
+        assert_eq!(flags.contains(gst::ElementFlags::SOURCE), name == "slipscenesrc", "{name}");
     }
 }

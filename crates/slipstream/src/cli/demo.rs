@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use slipstream_meta::Size;
+use slipstream_scene::SceneConfig;
 
 use super::run::serve;
 use crate::camera_server::{CameraServer, CameraServerSettings, CameraSource};
@@ -42,7 +43,7 @@ pub fn run(arguments: &DemoArgs) -> ExitCode {
         Ok(inputs) => {
             let mut job = arguments.job.clone();
             if job.source.names.is_empty() {
-                job.source.names = (0..arguments.cameras).map(simulation::name).collect();
+                job.source.names = (0..arguments.cameras).map(SceneConfig::camera_name).collect();
             }
             serve(&job, &inputs)
         }
