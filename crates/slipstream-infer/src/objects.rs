@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use slipstream_meta::{ObjectMeta, Size};
 
+use crate::analyzer::Analysis;
 use crate::config::{InferConfig, NetworkType};
 
 /// Which objects a second stage looks at: those of a component, of certain classes, of a certain size.
@@ -31,18 +32,31 @@ impl ObjectFilter {
         }
     }
 
-    /// Whether `object` is to be looked at. What the stage found itself is not.
+    /// Whether `object` is to be looked at. What the stage itself found in others is not.
     pub fn takes(&self, object: &ObjectMeta) -> bool {
         let class = u32::try_from(object.class_id).ok();
         let within = |length: f32, least: u32, most: u32| {
             length >= least as f32 && (most == 0 || length <= most as f32)
         };
-        object.component_id != self.own
+        !(object.component_id == self.own && object.parent.is_some())
             && self.component.is_none_or(|component| component == object.component_id)
             && (self.classes.is_empty() || class.is_some_and(|class| self.classes.contains(&class)))
             && within(object.rect.width, self.least.width, self.most.width)
             && within(object.rect.height, self.least.height, self.most.height)
     }
+}
+
+/// Adds what was found to the object at `index` of a frame's `objects`; what was found in it becomes further objects with that
+/// one as their parent.
+pub fn attach(objects: &mut Vec<ObjectMeta>, index: usize, found: Analysis) {
+    let Some(object) = objects.get_mut(index) else { return };
+    object.classifications.extend(found.classifications);
+    object.segmentations.extend(found.segmentation);
+    object.tensors.extend(found.tensors);
+    objects.extend(found.objects.into_iter().map(|mut part| {
+        part.parent = Some(index);
+        part
+    }));
 }
 
 /// An object that could be looked at.
@@ -263,7 +277,10 @@ mod tests {
             assert!(!filter.takes(&other), "{other:?}");
         }
         let any = ObjectFilter::new(&config("gie-unique-id=2"));
-        assert!(any.takes(&object(9, -1, 1.0, 1.0)) && !any.takes(&object(2, 0, 20.0, 20.0)));
+        assert!(any.takes(&object(9, -1, 1.0, 1.0)) && any.takes(&object(2, 0, 20.0, 20.0)));
+        // a part that it found itself, but not another one's of the same number
+        let part = |component| ObjectMeta { parent: Some(0), ..object(component, 0, 20.0, 20.0) };
+        assert!(any.takes(&part(1)) && !any.takes(&part(2)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use slipstream_infer::config::InferConfig;
-use slipstream_infer::objects::{Candidate, ObjectFilter, ObjectMemory, Selection};
+use slipstream_infer::objects::{Candidate, ObjectFilter, ObjectMemory, Selection, attach};
 use slipstream_infer::schedule::Pace;
 use slipstream_infer::{Analysis, Analyzer, InferError, Timings};
 use slipstream_meta::{FrameMeta, Rect};
@@ -219,7 +219,7 @@ impl Secondary {
                 Some(known.found.moved(&known.rect, &place.rect))
             });
             if let (Some(frame), Some(found)) = (frames.get_mut(place.frame), found) {
-                add(frame, place.object, found);
+                attach(&mut frame.objects, place.object, found);
             }
         }
     }
@@ -248,16 +248,4 @@ fn kept(found: &Analysis, hold: bool) -> Analysis {
         return found.clone();
     }
     Analysis { classifications: found.classifications.clone(), ..Analysis::default() }
-}
-
-/// Adds what was found to an object; objects in it go to its frame.
-fn add(frame: &mut FrameMeta, index: usize, found: Analysis) {
-    let Some(object) = frame.objects.get_mut(index) else { return };
-    object.classifications.extend(found.classifications);
-    object.segmentations.extend(found.segmentation);
-    object.tensors.extend(found.tensors);
-    frame.objects.extend(found.objects.into_iter().map(|mut part| {
-        part.parent = Some(index);
-        part
-    }));
 }
