@@ -20,7 +20,7 @@ pub(super) enum Unit {
 /// and no detector finds only objects within two pixels of the corner.
 const FRACTIONS_END: f32 = 2.0;
 
-/// Collects the boxes of an image.
+/// Collects the boxes of an image. Those of an image that turns out to be unreadable are gone with it.
 pub(super) struct Sink<'a> {
     context: &'a ParseContext<'a>,
     boxes: &'a mut Vec<Detection>,
@@ -65,7 +65,7 @@ impl<'a> Sink<'a> {
 
     /// Brings all boxes into the network's pixels and onto the picture. Returns how many were passed over because of a
     /// number that is not finite.
-    pub(super) fn finish(self) -> usize {
+    pub(super) fn finish(mut self) -> usize {
         let network = self.context.network;
         let (x, y) = match self.unit {
             Unit::Pixels => (1.0, 1.0),
@@ -82,8 +82,14 @@ impl<'a> Sink<'a> {
                 kept += 1;
             }
         }
-        self.boxes.truncate(kept);
+        self.start = kept;
         self.skipped
+    }
+}
+
+impl Drop for Sink<'_> {
+    fn drop(&mut self) {
+        self.boxes.truncate(self.start);
     }
 }
 

@@ -170,3 +170,156 @@ proptest! {
         }
     }
 }
+
+/// What is said beside the choice for these outputs.
+fn notices(function: Option<&str>, classes: u32, outputs: &[TensorInfo]) -> (String, Vec<String>) {
+    let mut config = InferConfig::default();
+    config.parse_bbox_func_name = function.map(str::to_owned);
+    config.num_detected_classes = classes;
+    let choice = choose(&config, outputs, NETWORK).unwrap();
+    (choice.name, choice.notices)
+}
+
+#[test]
+fn what_is_assumed_is_said_unless_the_config_settles_it() {
+    let said = |function, classes, dims: &[usize], parser: &str, part: &str| {
+        let (name, notices) = notices(function, classes, &[info("output", dims)]);
+        assert_eq!(name, parser, "{dims:?}");
+        match notices.as_slice() {
+            [] => assert!(part.is_empty(), "{dims:?}: nothing is said of {part}"),
+            [notice] => assert!(!part.is_empty() && notice.contains(part), "{dims:?}: {notice}"),
+            more => panic!("{more:?}"),
+        }
+    };
+    // 42 cells; 7 columns are five with two classes, or four with three
+    said(None, 0, &[42, 7], "yolox", "parse-bbox-func-name=yolov8");
+    said(None, 2, &[42, 7], "yolox", "");
+    said(None, 3, &[42, 7], "yolov8", "");
+    said(Some("yolov8"), 0, &[42, 7], "yolov8", "");
+    said(Some("yolox"), 3, &[42, 7], "yolox", "");
+    // as many columns as COCO needs
+    said(None, 0, &[42, 84], "yolov8", "parse-bbox-func-name=yolox");
+    said(None, 0, &[42, 85], "yolox", "");
+    said(None, 0, &[7, 42], "yolov8", "");
+    said(None, 0, &[126, 85], "yolov5", "");
+    // six columns are a finished detection, unless they are five with one class
+    said(None, 0, &[126, 6], "yolov10", "paddle-nms");
+    said(None, 1, &[126, 6], "yolov5", "");
+    said(None, 80, &[42, 6], "yolov10", "paddle-nms");
+    said(Some("NvDsInferParseYolo"), 80, &[42, 6], "deepstream-yolo", "");
+    said(Some("NvDsInferParseMine"), 80, &[126, 85], "yolov5", "NvDsInferParseMine is not known");
+    // 43 cells with those of stride 64, whose last row the network's edge cuts: no YOLO
+    said(None, 0, &[43, 112], "nanodet", "");
+    let detr = [info("pred_logits", &[100, 92]), info("pred_boxes", &[100, 4])];
+    assert!(notices(None, 0, &detr).1[0].contains("softmax"));
+    assert_eq!(notices(Some("detr"), 0, &detr).1, [""; 0]);
+}
+
+#[test]
+fn what_would_fit_with_a_word_more_is_said() {
+    let ask = |config: &InferConfig, outputs: &[TensorInfo]| {
+        choose(config, outputs, NETWORK).unwrap_err().to_string()
+    };
+    let maps = [info("a", &[255, 4, 8]), info("b", &[255, 2, 4]), info("c", &[255, 1, 2])];
+    let mut config = InferConfig::default();
+    let error = ask(&config, &maps);
+    assert!(
+        error.contains("nearly:") && error.contains("set parse-bbox-func-name to one of yolov2, "),
+        "{error}"
+    );
+    config.parse_bbox_func_name = Some("yolov4-tiny".to_owned());
+    let error = ask(&config, &maps);
+    assert!(error.contains("need 9 anchors, not 6: set anchors=width;height"), "{error}");
+    assert!(!error.contains("nanodet"), "only what was named is listed: {error}");
+    config.parse_bbox_func_name = None;
+    let error = ask(&config, &[info("out", &[90, 7])]);
+    assert!(
+        error.contains("detection-output")
+            && error.contains("yolov7-nms")
+            && error.contains("NvDsInferParseYolo"),
+        "{error}"
+    );
+}
+
+/// Outputs of every kind, as declared for a network of [`NETWORK`] with 2 classes, and the function that names them.
+const HEADS: &[(&str, &[(&str, &[usize])])] = &[
+    ("detectnet", &[("bbox", &[8, 2, 4]), ("cov", &[2, 2, 4])]),
+    ("mask-rcnn", &[("generate_detections", &[9, 6])]),
+    ("NvDsInferParseYolo", &[("output", &[42, 6])]),
+    ("NvDsInferParseYolo", &[("output", &[42, 7])]),
+    ("detections", &[("boxes", &[9, 4]), ("scores", &[9]), ("classes", &[9]), ("num", &[1])]),
+    ("detections", &[("dets", &[9, 5]), ("labels", &[9])]),
+    ("detections-yx", &[("detection_boxes", &[9, 4]), ("scores", &[9]), ("classes", &[9])]),
+    ("rf-detr", &[("dets", &[9, 4]), ("labels", &[9, 2])]),
+    ("detr", &[("pred_boxes", &[9, 4]), ("pred_logits", &[9, 2])]),
+    ("detr-softmax", &[("pred_boxes", &[9, 4]), ("pred_logits", &[9, 3])]),
+    ("picodet", &[("a", &[32, 2]), ("b", &[32, 32]), ("c", &[8, 2]), ("d", &[8, 32])]),
+    ("retinanet", &[("cls", &[396, 2]), ("reg", &[396, 4])]),
+    ("efficientdet", &[("cls", &[396, 2]), ("reg", &[396, 4]), ("anchors", &[396, 4])]),
+    ("boxes-scores", &[("boxes", &[9, 4]), ("scores", &[9, 2])]),
+    ("boxes-scores", &[("a", &[9, 4]), ("b", &[2, 9])]),
+    ("nanodet", &[("output", &[43, 34])]),
+    ("yolox", &[("output", &[42, 7])]),
+    ("yolov5", &[("output", &[126, 7])]),
+    ("yolov8", &[("output", &[6, 42])]),
+    ("yolov8", &[("output", &[10, 42]), ("protos", &[4, 8, 16])]),
+    ("detection-output", &[("output", &[1, 9, 7])]),
+    ("yolov7-nms", &[("output", &[9, 7])]),
+    ("paddle-nms", &[("output", &[9, 6]), ("count", &[1])]),
+    ("yolov10", &[("output", &[9, 6])]),
+    ("fastestdet", &[("output", &[7, 2, 4])]),
+    ("yolov3", &[("a", &[21, 4, 8]), ("b", &[21, 2, 4]), ("c", &[21, 1, 2])]),
+    ("yolov5", &[("a", &[3, 4, 8, 7]), ("b", &[3, 2, 4, 7]), ("c", &[3, 1, 2, 7])]),
+    ("yolov2", &[("a", &[35, 1, 2])]),
+];
+
+/// No class, all, some, and some that nothing reaches.
+const THRESHOLDS: &[&[f32]] = &[&[], &[0.0, 0.0], &[0.3, 0.1], &[-1.0, 2.0]];
+
+proptest! {
+    /// Whatever numbers a model gives, and whatever the shapes that come out of it, no parser panics, and what it reports
+    /// is finite, on the picture, and of a class that is wanted.
+    #[test]
+    fn no_numbers_make_a_parser_panic(
+        head in prop::sample::select(HEADS),
+        numbers in prop::collection::vec(
+            prop_oneof![4 => -3f32..3.0, 2 => 0f32..1.0, 1 => prop::num::f32::ANY, 1 => Just(9.0)], 1..200,
+        ),
+        changed in prop::option::of((0usize..4, prop::collection::vec(0usize..8, 0..5))),
+        thresholds in prop::sample::select(THRESHOLDS),
+    ) {
+        let (function, declared) = head;
+        let infos: Vec<_> = declared.iter().map(|(name, dims)| info(name, dims)).collect();
+        let mut config = InferConfig::default();
+        config.parse_bbox_func_name = Some(function.to_owned());
+        let parser = choose(&config, &infos, NETWORK).unwrap().parser;
+        let mut shapes: Vec<Vec<usize>> = declared.iter().map(|(_, dims)| dims.to_vec()).collect();
+        let is_declared = changed.is_none();
+        if let Some((i, dims)) = changed {
+            let count = shapes.len();
+            shapes[i % count] = dims;
+        }
+        let data: Vec<Vec<f32>> = shapes
+            .iter()
+            .map(|dims| numbers.iter().copied().cycle().take(dims.iter().product()).collect())
+            .collect();
+        let tensors: Vec<_> = infos
+            .iter()
+            .zip(shapes.iter().zip(&data))
+            .map(|(info, (dims, data))| OutputTensor { name: &info.name, dims, data })
+            .collect();
+        let context = ParseContext { network: NETWORK, image: Rect::new(4.0, 0.0, 56.0, 32.0), thresholds };
+        let mut boxes = Vec::new();
+        let result = parser.parse(&tensors, &context, &mut boxes);
+        prop_assert!(result.is_ok() || !is_declared, "{}", result.unwrap_err());
+        for b in &boxes {
+            let edges = [b.rect.left, b.rect.top, b.rect.right(), b.rect.bottom(), b.confidence];
+            prop_assert!(edges.iter().all(|edge| edge.is_finite()), "{b:?}");
+            let class = b.class_id as usize;
+            prop_assert!(class < thresholds.len() && b.confidence >= thresholds[class], "{b:?}");
+            if function != "detectnet" {
+                prop_assert!(b.rect.left >= 4.0 && b.rect.right() <= 60.01 && b.rect.bottom() <= 32.01, "{b:?}");
+            }
+        }
+    }
+}
