@@ -1,8 +1,9 @@
 //! Images per second of one core, in the model alone: here, and in ONNX Runtime called from Python on the same model.
 //!
 //! `cargo bench -p slipstream-infer --bench engines`. Needs the tests' Python (`make setup-test`); YOLOX-Nano is measured where
-//! the assets folder is (`SLIPSTREAM_ASSETS`). Both sides are measured in turns, in processor time of their thread, and the
-//! best of each counts: other programs on the machine take away, they never give.
+//! the assets folder is (`SLIPSTREAM_ASSETS`). Both sides are measured in turns, in processor time, and the
+//! best of each counts: other programs on the machine take away, they never give. Where OpenVINO is (`SLIPSTREAM_OPENVINO`), it is
+//! measured as well.
 
 use std::error::Error;
 use std::num::NonZeroUsize;
@@ -30,13 +31,13 @@ source = session.get_inputs()[0]
 picture = numpy.fromfile(sys.argv[2], numpy.float32).reshape([1, *map(int, sys.argv[3:6])])
 feed = {source.name: picture}
 for _ in range(3): session.run(None, feed)
-start = time.thread_time(); runs = 0
-while time.thread_time() - start < float(sys.argv[6]): session.run(None, feed); runs += 1
-print(runs / (time.thread_time() - start))
+start = time.process_time(); runs = 0
+while time.process_time() - start < float(sys.argv[6]): session.run(None, feed); runs += 1
+print(runs / (time.process_time() - start))
 ";
 
 fn processor_time() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
@@ -55,9 +56,14 @@ fn turn(engine: &mut Engine) -> Result<f64, EngineError> {
     }
 }
 
-fn measure(name: &str, keys: &str, folder: &Path, python: &Path) -> Result<(), Box<dyn Error>> {
+fn engine(keys: &str, folder: &Path) -> Result<(InferConfig, Engine), Box<dyn Error>> {
     let (config, _) = InferConfig::parse(&format!("[property]\n{keys}\n"), folder.join("config.txt"))?;
-    let mut engine = Engine::load(&config, NonZeroUsize::new(1))?;
+    let engine = Engine::load(&config, NonZeroUsize::new(1))?;
+    Ok((config, engine))
+}
+
+/// The model's input, which the engine is warmed up with.
+fn warm_up(engine: &mut Engine) -> Result<Vec<f32>, EngineError> {
     let dims = engine.input();
     let count = (dims.channels * dims.height * dims.width) as usize;
     let picture: Vec<f32> = (0..count).map(|index| (index * 7919 % 256) as f32 / 255.0).collect();
@@ -67,6 +73,13 @@ fn measure(name: &str, keys: &str, folder: &Path, python: &Path) -> Result<(), B
             worker.run(1, |_, _| Ok::<_, EngineError>(()))?;
         }
     }
+    Ok(picture)
+}
+
+fn measure(name: &str, keys: &str, folder: &Path, python: &Path) -> Result<(), Box<dyn Error>> {
+    let (config, mut engine) = engine(&format!("{keys}\nengine=cpu"), folder)?;
+    let picture = warm_up(&mut engine)?;
+    let dims = engine.input();
     let loaded = model::load(&config)?;
     let file = match loaded.bytes {
         Some(bytes) => {
@@ -90,9 +103,26 @@ fn measure(name: &str, keys: &str, folder: &Path, python: &Path) -> Result<(), B
             .output()?;
         theirs = theirs.max(String::from_utf8_lossy(&output.stdout).trim().parse()?);
     }
+    drop(engine);
+    let openvino = openvino(keys, folder)?.map_or("–".to_owned(), |images| format!("{images:.1}"));
     let difference = 100.0 * (ours / theirs - 1.0);
-    println!("| {name} | {}×{} | {ours:.1} | {theirs:.1} | {difference:+.1} % |", dims.width, dims.height);
+    let size = format!("{}×{}", dims.width, dims.height);
+    println!("| {name} | {size} | {ours:.1} | {theirs:.1} | {difference:+.1} % | {openvino} |");
     Ok(())
+}
+
+/// The same with OpenVINO, if it is there.
+fn openvino(keys: &str, folder: &Path) -> Result<Option<f64>, Box<dyn Error>> {
+    if std::env::var_os("SLIPSTREAM_OPENVINO").is_none() {
+        return Ok(None);
+    }
+    let (_, mut engine) = engine(&format!("{keys}\nengine=openvino"), folder)?;
+    warm_up(&mut engine)?;
+    let mut best = 0f64;
+    for _ in 0..TURNS {
+        best = best.max(turn(&mut engine)?);
+    }
+    Ok(Some(best))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -115,7 +145,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [onnx, input, table] = ["net.onnx", "input.f32", "cal_trt.bin"].map(|name| net.join(name));
     script("caffe_table.py", &[&onnx, &input, &table, size[0], size[1]])?;
 
-    println!("| model | input | images/s of a core | Python | |\n|---|---|---|---|---|");
+    println!("| model | input | images/s of a core | Python | | OpenVINO |\n|---|---|---|---|---|---|");
     measure("resnet10 FP32", caffe, folder.path(), &python)?;
     let int8 = format!("{caffe}\nnetwork-mode=1\nint8-calib-file=resnet10/cal_trt.bin");
     measure("resnet10 INT8", &int8, folder.path(), &python)?;

@@ -21,6 +21,9 @@ fn the_processor_is_always_there() {
 #[test]
 fn what_is_asked_for_and_not_there_is_an_error() {
     for engine in ["cuda", "tensorrt", "openvino"] {
+        if engine == "openvino" && openvino() {
+            continue;
+        }
         let Some(detector) = common::detector(&keys(engine)) else { return };
         let Err(error) = detector else {
             common::skip(format!("this ONNX Runtime can use {engine}"));
@@ -39,4 +42,67 @@ fn words_are_checked() {
     assert_eq!(config.provider, ExecutionProvider::Cpu);
     let error = InferConfig::parse(&keys("gpu"), "config.txt").unwrap_err().to_string();
     assert_eq!(error, "config.txt:4: [property] engine=gpu: expected auto, cpu, cuda, tensorrt, openvino");
+}
+
+/// OpenVINO's own library, where the variable or the checkout has it.
+fn openvino() -> bool {
+    let named = std::env::var_os("SLIPSTREAM_OPENVINO").is_some();
+    let is_there = named || common::root().join(".deps/openvino").is_dir();
+    if !is_there {
+        common::skip("no OpenVINO (SLIPSTREAM_OPENVINO, .deps/openvino)");
+    }
+    is_there
+}
+
+#[test]
+fn openvino_finds_the_same() {
+    if !openvino() {
+        return;
+    }
+    let size = slipstream_meta::Size::new(848, 478);
+    let mut luma: Vec<u8> =
+        (0..size.width * size.height).map(|at| (at % 977 * (at % 31) % 251) as u8).collect();
+    luma.extend(vec![128; (size.width * size.height / 2) as usize]);
+    let model = common::root().join("models/street.onnx").canonicalize().unwrap();
+    let text = |engine: &str| {
+        format!(
+            "[property]\nonnx-file={}\ninfer-dims=3;288;512\nnet-scale-factor=0.0039\ncluster-mode=4\nnum-detected-classes=4\n\
+             engine={engine}\n[class-attrs-all]\npre-cluster-threshold=0.0001\n",
+            model.display()
+        )
+    };
+    let find = |engine: &str| {
+        let mut detector = common::detector(&text(engine))?.unwrap();
+        assert!(detector.notices().is_empty(), "{:?}", detector.notices());
+        // more pictures than workers
+        let pictures = vec![common::nv12(size, &luma); 5];
+        Some((detector.input(), detector.detect(&pictures).unwrap()))
+    };
+    let Some(expected) = find("cpu") else { return };
+    let found = find("openvino").unwrap();
+    assert_eq!(found.0, expected.0);
+    assert!(expected.1[0].len() >= 100, "too few boxes to mean anything: {}", expected.1[0].len());
+    for (found, expected) in found.1.iter().zip(&expected.1) {
+        assert_eq!(found.len(), expected.len());
+        // boxes of almost the same confidence may come in another order
+        for a in found {
+            let is_same = |b: &&slipstream_infer::Detection| {
+                let edges = [a.rect.left - b.rect.left, a.rect.top - b.rect.top, a.rect.width - b.rect.width];
+                a.class_id == b.class_id
+                    && (a.confidence - b.confidence).abs() < 1e-4
+                    && edges.iter().all(|difference| difference.abs() < 0.05)
+            };
+            assert!(expected.iter().any(|b| is_same(&b)), "{a:?}");
+        }
+    }
+}
+
+#[test]
+fn openvino_s_errors_are_told() {
+    if !openvino() {
+        return;
+    }
+    let text = keys("openvino").replace("tiny.onnx", "../engine.rs");
+    let error = common::detector(&text).unwrap().unwrap_err().to_string();
+    assert!(error.contains("config.txt:4: engine=openvino: ") && error.contains("engine.rs: "), "{error}");
 }

@@ -12,6 +12,8 @@ use ort::logging::LogLevel;
 use super::EngineError;
 use super::place::own_file;
 
+/// The library.
+const NAME: &str = "onnxruntime";
 /// Names the library file, before every other place.
 const PATH_VARIABLE: &str = "ORT_DYLIB_PATH";
 /// Where an installed program keeps it, seen from the folder of the executable.
@@ -73,15 +75,15 @@ fn candidates() -> Vec<PathBuf> {
     if let Some(path) = variable() {
         return vec![path.into()];
     }
-    let mut files: Vec<_> = folders().iter().flat_map(|folder| libraries(folder)).collect();
-    let name = format!("{DLL_PREFIX}onnxruntime{DLL_SUFFIX}");
+    let mut files = find(NAME, CHECKOUT);
+    let name = format!("{DLL_PREFIX}{NAME}{DLL_SUFFIX}");
     files.push(format!("{name}.1").into());
     files.push(name.into());
     files
 }
 
 /// Folders to look into, in order.
-fn folders() -> Vec<PathBuf> {
+fn folders(checkout: &str) -> Vec<PathBuf> {
     let folder_of = |file: PathBuf| file.parent().map(Path::to_owned);
     let program = std::env::current_exe().ok().and_then(folder_of);
     // Of a plugin: the program is another's.
@@ -96,7 +98,7 @@ fn folders() -> Vec<PathBuf> {
     }
     let current = std::env::current_dir().ok();
     for start in program.iter().chain(&own).chain(&current) {
-        folders.extend(start.ancestors().map(|folder| folder.join(CHECKOUT)));
+        folders.extend(start.ancestors().map(|folder| folder.join(checkout)));
     }
     folders.extend(SYSTEM_LIB.map(|lib| Path::new(lib).join(BELOW_LIB)));
     let mut seen = HashSet::new();
@@ -104,9 +106,15 @@ fn folders() -> Vec<PathBuf> {
     folders
 }
 
-/// The files in `folder` that are ONNX Runtime by name, the highest version first.
-fn libraries(folder: &Path) -> Vec<PathBuf> {
-    let prefix = format!("{DLL_PREFIX}onnxruntime{DLL_SUFFIX}");
+/// The files of a library that are in the places in which this program's libraries are, the best first. `checkout` is its
+/// folder in a checkout.
+pub(super) fn find(name: &str, checkout: &str) -> Vec<PathBuf> {
+    folders(checkout).iter().flat_map(|folder| libraries(folder, name)).collect()
+}
+
+/// The files in `folder` that are the library `name`, the highest version first.
+pub(super) fn libraries(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let prefix = format!("{DLL_PREFIX}{name}{DLL_SUFFIX}");
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let names = entries.flatten().map(|entry| entry.file_name());
     let mut names: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with(&prefix)).collect();

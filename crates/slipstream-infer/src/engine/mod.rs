@@ -5,22 +5,25 @@
 
 mod file;
 mod library;
+mod openvino;
 mod place;
 mod provider;
+mod spec;
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ort::environment::Environment;
 use ort::memory::Allocator;
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
-use ort::value::{DynValue, Outlet, Shape, Tensor, TensorElementType};
+use ort::value::{DynValue, Outlet, Tensor, TensorElementType};
 
 pub use file::ModelFile;
 pub(crate) use place::own_file;
 
-use crate::config::{ConfigError, Dims, ExecutionProvider, InferConfig, Location, Notice, TensorOrder};
+use self::spec::InputSpec;
+use crate::config::{ConfigError, Dims, ExecutionProvider, InferConfig, Location, Notice};
 use crate::model::{self, CaffeError, LoadedModel, TableError};
 use crate::parse::{F32, OutputTensor, TensorInfo};
 
@@ -87,14 +90,14 @@ pub enum EngineError {
         /// What ONNX Runtime says.
         message: String,
     },
-    /// ONNX Runtime cannot run models on what the config asks for.
-    #[error("{location}: engine={provider}: the ONNX Runtime that is installed cannot use it: {message}")]
+    /// What the config asks for to run the model cannot be used.
+    #[error("{location}: engine={provider}: {message}")]
     Provider {
         /// Where the config asks for it.
         location: Location,
         /// What it asks for.
         provider: ExecutionProvider,
-        /// What ONNX Runtime says.
+        /// What is wrong with it.
         message: String,
     },
     /// The model's input is not one of pictures.
@@ -127,6 +130,9 @@ pub enum EngineError {
         /// What is wrong with it.
         problem: String,
     },
+    /// OpenVINO failed.
+    #[error("OpenVINO: {0}")]
+    OpenVino(String),
     /// ONNX Runtime failed.
     #[error("ONNX Runtime: {0}")]
     Runtime(#[from] ort::Error),
@@ -151,13 +157,19 @@ pub struct Engine {
 /// One session with its input buffer; runs on the thread that calls it.
 #[derive(Debug)]
 pub struct Worker {
-    session: Session,
-    input: Tensor<f32>,
+    backend: Backend,
     images: usize,
     /// Dimensions of the outputs of the last run without the batch, to be borrowed by [`OutputTensor`].
     dims: Vec<Vec<usize>>,
     /// Outputs of whole numbers (counts, classes) of the last run, as the numbers that parsers read.
     whole: Vec<Vec<f32>>,
+}
+
+/// What runs the model of a worker.
+#[derive(Debug)]
+enum Backend {
+    OnnxRuntime { session: Session, input: Tensor<f32> },
+    OpenVino(openvino::Request),
 }
 
 impl Engine {
@@ -169,7 +181,18 @@ impl Engine {
     /// # Errors
     /// If ONNX Runtime or the model cannot be loaded, or the model's input is not one of pictures of the config's size.
     pub fn load(config: &InferConfig, workers: Option<NonZeroUsize>) -> Result<Self, EngineError> {
-        let LoadedModel { path, bytes, mut notices } = model::load(config)?;
+        let loaded = model::load(config)?;
+        if config.provider == ExecutionProvider::OpenVino && openvino::is_installed() {
+            let count = workers.unwrap_or_else(default_workers).get();
+            let openvino::Compiled { spec, outputs, requests } = openvino::compile(&loaded, config, count)?;
+            tracing::info!("{} runs on OpenVINO, {count} images side by side", loaded.path.display());
+            let outputs: Vec<_> = outputs.into_iter().map(|info| without_batch(info, spec.images)).collect();
+            let worker = |request| Worker::new(Backend::OpenVino(request), spec.images, outputs.len());
+            let workers = requests.into_iter().map(worker).collect();
+            let notices = loaded.notices;
+            return Ok(Self { input: spec.dims, images_per_run: spec.images, outputs, workers, notices });
+        }
+        let LoadedModel { path, bytes, mut notices } = loaded;
         let path = path.as_path();
         let environment = library::environment()?;
         let sessions = |provider: ExecutionProvider| -> Result<Vec<Session>, EngineError> {
@@ -204,15 +227,15 @@ impl Engine {
             return Err(EngineError::NoModel { path: path.to_owned() });
         };
 
-        let spec = InputSpec::read(config, path, first.inputs())?;
-        let outputs = first.outputs().iter().map(|outlet| tensor_info(outlet, spec.images)).collect();
+        let inputs: Vec<_> = first.inputs().iter().map(describe).collect();
+        let spec = InputSpec::read(config, path, &inputs)?;
+        let outputs: Vec<_> =
+            first.outputs().iter().map(|outlet| without_batch(describe(outlet), spec.images)).collect();
         let allocator = Allocator::default();
         let workers = sessions.into_iter().map(|session| {
             let mut input = Tensor::<f32>::new(&allocator, spec.shape(config.network_input_order))?;
             input.extract_tensor_mut().1.fill(0.0);
-            let dims = vec![Vec::new(); session.outputs().len()];
-            let whole = vec![Vec::new(); session.outputs().len()];
-            Ok(Worker { session, input, images: spec.images, dims, whole })
+            Ok(Worker::new(Backend::OnnxRuntime { session, input }, spec.images, outputs.len()))
         });
         let workers = workers.collect::<Result<_, ort::Error>>()?;
         Ok(Self { input: spec.dims, images_per_run: spec.images, outputs, workers, notices })
@@ -245,9 +268,16 @@ impl Engine {
 }
 
 impl Worker {
+    fn new(backend: Backend, images: usize, outputs: usize) -> Self {
+        Self { backend, images, dims: vec![Vec::new(); outputs], whole: vec![Vec::new(); outputs] }
+    }
+
     /// The part of the input buffer that image `slot` of the next run goes to; empty if there is no such slot.
     pub fn input(&mut self, slot: usize) -> &mut [f32] {
-        let (_, data) = self.input.extract_tensor_mut();
+        let data = match &mut self.backend {
+            Backend::OnnxRuntime { input, .. } => input.extract_tensor_mut().1,
+            Backend::OpenVino(request) => request.input(),
+        };
         let length = data.len() / self.images.max(1);
         data.chunks_exact_mut(length.max(1)).nth(slot).unwrap_or_default()
     }
@@ -255,45 +285,71 @@ impl Worker {
     /// Runs the model on the input buffer and hands the outputs of each of the first `images` images to `read`.
     ///
     /// # Errors
-    /// If ONNX Runtime fails, an output does not hold all images, or `read` fails.
+    /// If the engine fails, an output does not hold all images, or `read` fails.
     pub fn run<E: From<EngineError>>(
         &mut self,
         images: usize,
-        mut read: impl FnMut(usize, &[OutputTensor<'_>]) -> Result<(), E>,
+        read: impl FnMut(usize, &[OutputTensor<'_>]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Self { session, input, images: capacity, dims, whole } = self;
-        let outputs = session.run(ort::inputs![&*input]).map_err(EngineError::from)?;
-        let values: Vec<_> = outputs.iter().collect();
-        let mut tensors = Vec::with_capacity(values.len());
-        for (((name, value), dims), whole) in values.iter().zip(dims).zip(whole) {
-            // outputs of other types are not read by any parser
-            let Some((shape, data)) = numbers(value, whole) else { continue };
-            dims.clear();
-            dims.extend(shape.iter().map(|&dim| usize::try_from(dim).unwrap_or_default()));
-            if has_batch(dims.first().copied(), *capacity) {
-                dims.remove(0);
-            } else if *capacity > 1 {
-                let problem = format!("its first dimension is not the batch of {capacity} images");
-                return Err(EngineError::Output { name: (*name).to_owned(), problem }.into());
+        let Self { backend, images: capacity, dims, whole } = self;
+        // outputs of other types than numbers are not read by any parser
+        match backend {
+            Backend::OnnxRuntime { session, input } => {
+                let outputs = session.run(ort::inputs![&*input]).map_err(EngineError::from)?;
+                let values: Vec<_> = outputs.iter().collect();
+                let values = values.iter().zip(whole).filter_map(|((name, value), whole)| {
+                    let (shape, data) = numbers(value, whole)?;
+                    Some((*name, shape, data))
+                });
+                hand_out(values, dims, *capacity, images, read)
             }
-            tensors.push((*name, &*dims, data));
+            Backend::OpenVino(request) => {
+                let (names, answers) = request.run()?;
+                let values = names.iter().zip(&answers).zip(whole);
+                let values = values.filter_map(|((name, answer), whole)| {
+                    Some((name.as_str(), answer.shape(), answer.numbers(whole)?))
+                });
+                hand_out(values, dims, *capacity, images, read)
+            }
         }
-        let mut of_image = Vec::with_capacity(tensors.len());
-        for image in 0..images.min(*capacity) {
-            of_image.clear();
-            of_image.extend(tensors.iter().map(|&(name, dims, data)| {
-                let length = data.len() / (*capacity).max(1);
-                let data = data.get(image * length..(image + 1) * length).unwrap_or_default();
-                OutputTensor { name, dims, data }
-            }));
-            read(image, &of_image)?;
-        }
-        Ok(())
     }
 }
 
+/// Cuts outputs, name, shape and numbers, into those of each of the first `images` images, and has them read.
+fn hand_out<'a, E: From<EngineError>>(
+    values: impl Iterator<Item = (&'a str, &'a [i64], &'a [f32])>,
+    dims: &mut [Vec<usize>],
+    capacity: usize,
+    images: usize,
+    mut read: impl FnMut(usize, &[OutputTensor<'_>]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut tensors = Vec::with_capacity(dims.len());
+    for ((name, shape, data), dims) in values.zip(dims) {
+        dims.clear();
+        dims.extend(shape.iter().map(|&dim| usize::try_from(dim).unwrap_or_default()));
+        if has_batch(dims.first().copied(), capacity) {
+            dims.remove(0);
+        } else if capacity > 1 {
+            let problem = format!("its first dimension is not the batch of {capacity} images");
+            return Err(EngineError::Output { name: name.to_owned(), problem }.into());
+        }
+        tensors.push((name, &*dims, data));
+    }
+    let mut of_image = Vec::with_capacity(tensors.len());
+    for image in 0..images.min(capacity) {
+        of_image.clear();
+        of_image.extend(tensors.iter().map(|&(name, dims, data)| {
+            let length = data.len() / capacity.max(1);
+            let data = data.get(image * length..(image + 1) * length).unwrap_or_default();
+            OutputTensor { name, dims, data }
+        }));
+        read(image, &of_image)?;
+    }
+    Ok(())
+}
+
 /// Shape and elements of an output; whole numbers are copied to `whole`.
-fn numbers<'a>(value: &'a DynValue, whole: &'a mut Vec<f32>) -> Option<(&'a Shape, &'a [f32])> {
+fn numbers<'a>(value: &'a DynValue, whole: &'a mut Vec<f32>) -> Option<(&'a [i64], &'a [f32])> {
     if let Ok((shape, data)) = value.try_extract_tensor::<f32>() {
         return Some((shape, data));
     }
@@ -321,85 +377,16 @@ fn builder(
     provider.register(builder()?).map_err(|message| EngineError::Provider {
         location: config.location("engine"),
         provider,
-        message,
+        message: format!(
+            "the ONNX Runtime that is installed cannot use it{}: {message}",
+            openvino::hint(provider)
+        ),
     })
 }
 
 /// Whether a first dimension counts the images of a run.
 fn has_batch(first: Option<usize>, images: usize) -> bool {
     first == Some(images)
-}
-
-/// What a model takes.
-struct InputSpec {
-    images: usize,
-    dims: Dims,
-}
-
-impl InputSpec {
-    fn read(config: &InferConfig, path: &Path, inputs: &[Outlet]) -> Result<Self, EngineError> {
-        let order = config.network_input_order;
-        let found: Vec<_> = inputs.iter().map(|outlet| describe(outlet).to_string()).collect();
-        let wrong = |expected: &str| EngineError::Input {
-            path: path.to_owned(),
-            found: found.join("; "),
-            expected: expected.to_owned(),
-        };
-        let [outlet] = inputs else { return Err(wrong("expected one input")) };
-        if outlet.dtype().tensor_type() != Some(TensorElementType::Float32) {
-            return Err(wrong("expected 32-bit floating point numbers"));
-        }
-        let declared = describe(outlet).dims;
-        let (&[batch, a, b, c], order_name) = (declared.as_slice(), order_name(order)) else {
-            return Err(wrong("expected four dimensions: batch, channels, height, width"));
-        };
-        let model = match order {
-            TensorOrder::Nchw => [a, b, c],
-            TensorOrder::Nhwc => [c, a, b],
-        };
-        let text = model.map(|dim| dim.map_or("?".to_owned(), |dim| dim.to_string())).join(";");
-        let given = config.infer_dims.map(|dims| [dims.channels, dims.height, dims.width]);
-        let mismatch = |given: Dims| EngineError::InferDims {
-            location: config.location("infer-dims"),
-            given,
-            model: text.clone(),
-            path: path.to_owned(),
-        };
-        let mut dims = [0; 3];
-        for (i, dim) in dims.iter_mut().enumerate() {
-            let own = model[i].map(|own| u32::try_from(own).unwrap_or(u32::MAX));
-            *dim = match (own, given.map(|given| given[i])) {
-                (Some(own), Some(given)) if own != given => {
-                    return Err(config.infer_dims.map_or_else(|| wrong("unexpected size"), mismatch));
-                }
-                (Some(own), _) => own,
-                (None, Some(given)) => given,
-                (None, None) => return Err(wrong("its size is free: set infer-dims=channels;height;width")),
-            };
-        }
-        let [channels, height, width] = dims;
-        if !matches!(channels, 1 | 3) || height == 0 || width == 0 {
-            return Err(wrong(&format!("expected 1 or 3 channels and some pixels in order {order_name}")));
-        }
-        let images = batch.filter(|&batch| batch > 0).unwrap_or(1);
-        Ok(Self { images, dims: Dims { channels, height, width } })
-    }
-
-    fn shape(&self, order: TensorOrder) -> [i64; 4] {
-        let images = i64::try_from(self.images).unwrap_or(1);
-        let [c, h, w] = [self.dims.channels, self.dims.height, self.dims.width].map(i64::from);
-        match order {
-            TensorOrder::Nchw => [images, c, h, w],
-            TensorOrder::Nhwc => [images, h, w, c],
-        }
-    }
-}
-
-fn order_name(order: TensorOrder) -> &'static str {
-    match order {
-        TensorOrder::Nchw => "NCHW",
-        TensorOrder::Nhwc => "NHWC",
-    }
 }
 
 /// An input or output with all its dimensions.
@@ -415,8 +402,7 @@ fn describe(outlet: &Outlet) -> TensorInfo {
 }
 
 /// An output without its batch dimension.
-fn tensor_info(outlet: &Outlet, images: usize) -> TensorInfo {
-    let mut info = describe(outlet);
+fn without_batch(mut info: TensorInfo, images: usize) -> TensorInfo {
     if info.dims.first().is_some_and(|&first| first.is_none() || has_batch(first, images)) {
         info.dims.remove(0);
     }

@@ -21,7 +21,7 @@ pub use locate::{folders, locate};
 
 use self::proto::onnx::ModelProto;
 use self::proto::onnx::tensor_proto::DataLocation;
-use crate::config::{InferConfig, Model, ModelColorFormat, NetworkMode, Notice};
+use crate::config::{ExecutionProvider, InferConfig, Model, ModelColorFormat, NetworkMode, Notice};
 use crate::engine::EngineError;
 
 /// Greatest ONNX file that is read here: protobuf knows no larger message.
@@ -36,6 +36,17 @@ pub struct LoadedModel {
     pub bytes: Option<Vec<u8>>,
     /// What the config's author should know.
     pub notices: Vec<Notice>,
+}
+
+impl LoadedModel {
+    /// Names of the outputs, in order; `None` if the file cannot be read.
+    pub(crate) fn output_names(&self) -> Option<Vec<String>> {
+        let model = match &self.bytes {
+            Some(bytes) => ModelProto::decode(bytes.as_slice()),
+            None => ModelProto::decode(std::fs::read(&self.path).ok()?.as_slice()),
+        };
+        Some(model.ok()?.graph?.output.into_iter().map(|output| output.name).collect())
+    }
 }
 
 /// A file that cannot be read, or something else that is wrong with it.
@@ -116,6 +127,10 @@ fn precision(
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     match config.network_mode {
         NetworkMode::Fp32 | NetworkMode::Best => return Ok((false, Vec::new())),
+        // OpenVINO computes with 16-bit numbers where the processor does; GPUs are given the model as it is
+        NetworkMode::Fp16 if config.provider == ExecutionProvider::OpenVino => {
+            return Ok((false, Vec::new()));
+        }
         NetworkMode::Fp16 => {
             let message =
                 format!("network-mode=2 (FP16): processors have no use for it, {name} runs as it is");
