@@ -11,7 +11,7 @@
 use slipstream_meta::Size;
 
 use super::query::{Answer, Query, cells, grid, has_part};
-use super::sink::{Sink, Unit, any_reaches, best};
+use super::sink::{Sink, Unit, any_reaches};
 use super::{OutputTensor, ParseContext, ParseError, Parser, TensorInfo, tensor};
 use crate::cluster::Detection;
 
@@ -154,7 +154,6 @@ impl Parser for Gfl {
                     continue;
                 }
                 let edges = edges.get(edge..edge + EDGES).unwrap_or_default();
-                let Some((class_id, confidence)) = best(scores) else { continue };
                 let mut distances = [0.0; 4];
                 for (distance, bins) in distances.iter_mut().zip(edges.chunks_exact(BINS)) {
                     *distance = mean(bins) * stride;
@@ -162,7 +161,10 @@ impl Parser for Gfl {
                 let [left, up, right, down] = distances;
                 let x = ((cell % columns.max(1)) as f32 + self.point) * stride;
                 let y = ((cell / columns.max(1)) as f32 + self.point) * stride;
-                sink.corners(class_id, confidence, [x - left, y - up, x + right, y + down]);
+                // a cell may be of several classes, as in the authors' own post-processing
+                for (class_id, &confidence) in (0..).zip(scores) {
+                    sink.corners(class_id, confidence, [x - left, y - up, x + right, y + down]);
+                }
             }
         }
         Ok(sink.finish())

@@ -232,13 +232,13 @@ def gfl():
     grid, logits, edges = distances([8, 16, 32, 64], 0.0)
     scores = rare(len(grid), CLASSES)
     table = np.concatenate([scores, logits], axis=1)
-    case("NanoDet-Plus", "nanodet", [tensor("output", table)], boxes_of(edges, best(scores)))
+    case("NanoDet-Plus", "nanodet", [tensor("output", table)], boxes_of(edges, scores))
     grid, logits, edges = distances([8, 16, 32, 64], 0.5)
     scores = rare(len(grid), CLASSES)
     parts = [grid[:, 2] == stride for stride in (8, 16, 32, 64)]
     outputs = [tensor(f"scale_{i}", scores[part]) for i, part in enumerate(parts)]
     outputs += [tensor(f"scale_{i + 4}", logits[part]) for i, part in enumerate(parts)]
-    case("PicoDet", "picodet", outputs, boxes_of(edges, best(scores)))
+    case("PicoDet", "picodet", outputs, boxes_of(edges, scores))
 
 
 def pairs():
