@@ -1,8 +1,8 @@
-//! The job: cameras, multiplexer, detector, tiler, drawing, encoder, output.
+//! The job: cameras, multiplexer, detector, tracker, tiler, drawing, encoder, output.
 //!
 //! ```text
 //! camera ─┐
-//! camera ─┼─ slipmux ─ slipinfer ─ queue ─ sliptiler ─ sliposd ─ queue ─ encoder ─ appsink ─ RTSP server
+//! camera ─┼─ slipmux ─ slipinfer ─ sliptrack ─ queue ─ sliptiler ─ sliposd ─ queue ─ encoder ─ appsink ─ RTSP server
 //! camera ─┘
 //! ```
 
@@ -16,7 +16,7 @@ use gstslipstream::meta::Batch;
 use crate::encoder::{Encoder, EncoderError, EncoderSettings, encoder_bin};
 use crate::models::{ModelError, detector_config};
 use crate::output::{Limits, OutputError, OutputSettings, RtspOutput};
-use crate::settings::{Interval, JobSettings};
+use crate::settings::{Interval, JobSettings, TrackerArgs};
 use crate::source::{Camera, CameraError};
 use crate::tally::Tally;
 use crate::uri::{Input, redact};
@@ -38,6 +38,9 @@ pub enum JobError {
     /// No detector.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// No tracker.
+    #[error(transparent)]
+    Tracker(#[from] slipstream_track::ConfigError),
     /// No encoder.
     #[error(transparent)]
     Encoder(#[from] EncoderError),
@@ -100,11 +103,29 @@ fn queue(name: &str) -> Result<gst::Element, glib::BoolError> {
         .build()
 }
 
+/// The element that follows objects, if there is to be one.
+fn tracker(settings: &TrackerArgs) -> Result<Option<gst::Element>, JobError> {
+    let Some(choice) = settings.tracker.given() else {
+        if settings.trails > 0 {
+            tracing::warn!("without a tracker there are no trails");
+        }
+        return Ok(None);
+    };
+    // What is wrong with it is said before a port is opened; what is odd, by the element.
+    gstslipstream::track::tracker_config(choice)?;
+    let tracker = make("sliptrack")?;
+    tracker.set_property("ll-config-file", choice);
+    tracker.set_property("trail-length", settings.trails);
+    // Whatever is shown is counted, and whatever is counted has a number.
+    tracker.set_property("keep-untracked", false);
+    Ok(Some(tracker))
+}
+
 impl Job {
     /// Opens the port, sets up the elements, and starts to connect to `inputs`.
     ///
     /// # Errors
-    /// If the port is in use, or the detector or the encoder cannot be used. Cameras are no reason.
+    /// If the port is in use, or the detector, the tracker or the encoder cannot be used. Cameras are no reason.
     pub fn start(settings: &JobSettings, inputs: &[Input]) -> Result<Self, JobError> {
         Self::start_watched(settings, inputs, |_| {})
     }
@@ -119,6 +140,7 @@ impl Job {
         watch: impl FnOnce(&gst::Pipeline),
     ) -> Result<Self, JobError> {
         let config = detector_config(settings.detector.model.as_deref())?;
+        let tracker = tracker(&settings.tracking)?;
         let encoder = encoder_bin(&EncoderSettings {
             codec: settings.encoder.codec,
             bitrate: settings.encoder.bitrate,
@@ -150,7 +172,7 @@ impl Job {
             mux.set_property("framerate", gst::Fraction::from_integer(rate as i32));
         }
         detector.set_property("config-file-path", config.to_string_lossy().as_ref());
-        detector.set_property("hold-objects", true);
+        detector.set_property("hold-objects", tracker.is_none());
         detector.set_property("nice", DETECTOR_NICE);
         match settings.detector.interval {
             Interval::Auto => detector.set_property("budget", AUTO_BUDGET),
@@ -170,18 +192,12 @@ impl Job {
         }
 
         let tally = Arc::new(Tally::new(inputs.len()));
-        let elements = [
-            &mux,
-            &detector,
-            &batch_queue,
-            &tiler,
-            &osd,
-            &picture_queue,
-            encoder.bin().upcast_ref(),
-            sink.upcast_ref(),
-        ];
-        pipeline.add_many(elements)?;
-        gst::Element::link_many(elements)?;
+        let before = [&mux, &detector];
+        let after =
+            [&batch_queue, &tiler, &osd, &picture_queue, encoder.bin().upcast_ref(), sink.upcast_ref()];
+        let elements = || before.into_iter().chain(&tracker).chain(after);
+        pipeline.add_many(elements())?;
+        gst::Element::link_many(elements())?;
         count_batches(&tiler, &tally);
         if any_live {
             count_overruns(&picture_queue, &tally);

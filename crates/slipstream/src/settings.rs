@@ -7,7 +7,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::ArgPredicate;
+use gstslipstream::track::is_tracker_file;
 use slipstream_meta::Size;
+use slipstream_track::TrackerConfig;
 
 use crate::uri::{Credentials, Input, InputList};
 
@@ -236,6 +238,51 @@ impl fmt::Display for Interval {
     }
 }
 
+/// Which tracker follows the objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrackerChoice {
+    /// None: boxes stay where they were found last.
+    None,
+    /// The one of this name, or of this config file.
+    Given(String),
+}
+
+impl TrackerChoice {
+    /// What `sliptrack` is to be told; `None` if there is to be none.
+    pub fn given(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Given(choice) => Some(choice),
+        }
+    }
+}
+
+impl FromStr for TrackerChoice {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text.trim() {
+            "none" => Ok(Self::None),
+            name if TrackerConfig::NAMES.contains(&name) => Ok(Self::Given(name.to_owned())),
+            path if is_tracker_file(path) => Ok(Self::Given(path.to_owned())),
+            _ => refuse(
+                "tracker",
+                text,
+                format!(
+                    "allowed are {}, none, and the path of a config file with its ending",
+                    TrackerConfig::NAMES.join(", ")
+                ),
+            ),
+        }
+    }
+}
+
+impl fmt::Display for TrackerChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.given().unwrap_or("none"))
+    }
+}
+
 /// How RTP travels from a camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Transport {
@@ -364,6 +411,19 @@ pub struct DetectorArgs {
     /// Frames of each camera to leave out between two that are looked at, or auto: as few as the machine can
     #[arg(long, value_name = "N", default_value = "auto")]
     pub interval: Interval,
+}
+
+/// How objects are followed.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Tracking")]
+pub struct TrackerArgs {
+    /// Tracker: slip, iou, sort, bytetrack, ocsort, its configuration in DeepStream's nvtracker format, or none
+    #[arg(long, value_name = "NAME|FILE", env = "SLIPSTREAM_TRACKER", default_value = "slip")]
+    pub tracker: TrackerChoice,
+
+    /// Draw the way that each object came, over so many frames
+    #[arg(long, value_name = "FRAMES", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1800))]
+    pub trails: u32,
 }
 
 /// The tiled picture.
@@ -496,6 +556,9 @@ pub struct JobSettings {
     /// What the detector does.
     #[command(flatten)]
     pub detector: DetectorArgs,
+    /// How objects are followed.
+    #[command(flatten)]
+    pub tracking: TrackerArgs,
     /// The tiled picture.
     #[command(flatten)]
     pub picture: PictureArgs,

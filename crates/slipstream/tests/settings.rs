@@ -37,6 +37,7 @@ fn the_articles_defaults() {
     assert_eq!((job.address.port, job.address.path.as_str()), (8554, "/ds"));
     assert_eq!((job.picture.width, job.picture.height, job.show_frames), (1200, 600, true));
     assert_eq!((job.detector.interval, &job.encoder.encoder), (Interval::Auto, &EncoderChoice::Auto));
+    assert_eq!((job.tracking.tracker.to_string().as_str(), job.tracking.trails), ("slip", 0));
     assert!(job.address.credentials().is_none() && job.ip_address.is_none());
 }
 
@@ -67,6 +68,10 @@ fn every_setting_is_a_flag() {
         "x",
         "--interval",
         "3",
+        "--tracker",
+        "yard/config_tracker.yml",
+        "--trails",
+        "50",
         "--loop",
         "--frame-timeout",
         "2.5",
@@ -88,6 +93,7 @@ fn every_setting_is_a_flag() {
     assert_eq!((job.picture.width, job.picture.height, job.show_frames), (1920, 1080, false));
     assert_eq!(job.address.credentials().unwrap().user, "me");
     assert_eq!((job.detector.interval, job.source.repeat), (Interval::Skip(3), true));
+    assert_eq!((job.tracking.tracker.given(), job.tracking.trails), (Some("yard/config_tracker.yml"), 50));
     assert_eq!(job.source.frame_timeout.as_millis(), 2500);
     assert_eq!(settings.input.inputs().len(), 2);
     assert!(!format!("{settings:?}").contains("\"x\""));
@@ -109,6 +115,8 @@ fn wrong_values_are_named_with_what_is_allowed() {
         (["--output-height", "tall"], "allowed are even numbers from 64 to 8192"),
         (["--port", "70000"], "70000"),
         (["--interval", "-1"], "\"auto\""),
+        (["--tracker", "guess"], "\"guess\" is no tracker: allowed are slip, iou"),
+        (["--trails", "-1"], "0..=1800"),
         (["--frame-timeout", "0"], "allowed are 0.1 to 86400 seconds"),
         (["--rows", "0"], "1..=64"),
         (["--encoder", "x264 enc"], "name of a GStreamer element"),

@@ -146,6 +146,7 @@ impl State {
         let (rules, ids_restart) = settings;
         let started = Instant::now();
         let plain = self.plain.clone();
+        let by_sight = self.config.follow.is_some();
         if plain.is_none() {
             self.drop_lost(content, ids_restart);
         }
@@ -161,8 +162,8 @@ impl State {
                 None => pictures.get(index).map(|picture| (&*picture.buffer, &picture.info)),
             };
             let mapped = source.and_then(|(buffer, info)| {
-                let has_luma = info.is_yuv() || info.is_gray();
-                let mapped = has_luma.then(|| map_readable(buffer, info))?;
+                let is_looked_at = by_sight && (info.is_yuv() || info.is_gray());
+                let mapped = is_looked_at.then(|| map_readable(buffer, info))?;
                 mapped.inspect_err(|err| gst::warning!(CAT, "frame not seen: {err}")).ok()
             });
             let view = mapped.as_ref().and_then(|mapped| picture(mapped).ok());

@@ -29,14 +29,18 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(Some(plugin), "sliptrack", gst::Rank::NONE, SlipTrack::static_type())
 }
 
+/// Whether `choice` can only be meant as the path of a config file: it has a dot or a slash.
+pub fn is_tracker_file(choice: &str) -> bool {
+    choice.contains(['.', '/'])
+}
+
 /// The tracker that `choice` stands for: a name, or the path of a config file. Also returns what the file's author should
 /// know.
 ///
 /// # Errors
 /// If there is neither a tracker nor a file of this name, or the file cannot be used.
 pub fn tracker_config(choice: &str) -> Result<(TrackerConfig, Vec<Notice>), ConfigError> {
-    // What has a dot or a slash can only be meant as a path.
-    if choice.contains(['.', '/']) {
+    if is_tracker_file(choice) {
         TrackerConfig::load(choice)
     } else {
         TrackerConfig::named(choice).map(|config| (config, Vec::new()))

@@ -4,15 +4,18 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use gstslipstream::track::tracker_config;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use slipstream_infer::config::Labels;
 use slipstream_infer::{Detector, InferConfig};
 
-use crate::detect::{DetectError, Gallery, InputFile, SeenFrame, detect, input_files};
+use crate::detect::{DetectError, Gallery, InputFile, SeenFrame, SeenObject, detect, input_files};
 use crate::models::detector_config;
+use crate::settings::TrackerChoice;
 
 /// Steps of the progress bar for each file.
 const STEPS: u64 = 1000;
@@ -30,6 +33,7 @@ One JSON object per frame goes to standard output, in the order of the files:
   {\"file\":\"yard.mp4\",\"frame\":25,\"time\":1.0,\"width\":640,\"height\":360,\"objects\":[
     {\"class\":0,\"label\":\"Vehicle\",\"confidence\":0.87,\"box\":[left,top,width,height]}]}
 Boxes are in the frame's own pixels; pictures are turned upright as their EXIF data says.
+With --track, objects that are followed through a video also have an \"id\".
 
 The exit code is 0 if every file could be read to its end, and 1 if one could not.")]
 pub struct DetectArgs {
@@ -48,6 +52,10 @@ pub struct DetectArgs {
     /// Look at every Nth frame of videos
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     every: u64,
+
+    /// Follow objects through each video: number them by our own tracker, or by the one given (as run's --tracker)
+    #[arg(long, value_name = "NAME|FILE", num_args = 0..=1, require_equals = true, default_missing_value = "slip")]
+    track: Option<TrackerChoice>,
 
     /// Least confidence in 0…1, for all classes [default: pre-cluster-threshold of the configuration]
     #[arg(long, value_name = "CONFIDENCE", value_parser = parse_confidence)]
@@ -85,6 +93,9 @@ struct Object<'a> {
     confidence: f32,
     #[serde(rename = "box")]
     rect: [f32; 4],
+    /// None where nobody follows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
 }
 
 /// Looks at all files and prints what is found.
@@ -109,13 +120,27 @@ fn look(arguments: &DetectArgs) -> Result<bool, Box<dyn std::error::Error>> {
         let every_class = std::iter::once(&mut config.class_attrs_all).chain(config.class_attrs.values_mut());
         every_class.for_each(|attrs| attrs.pre_cluster_threshold = threshold);
     }
+    let tracker = match arguments.track.as_ref().and_then(TrackerChoice::given) {
+        Some(choice) => {
+            let (tracker, notices) = tracker_config(choice)?;
+            for notice in notices {
+                tracing::warn!("{notice}");
+            }
+            Some(Arc::new(tracker))
+        }
+        None => None,
+    };
     let mut detector = Detector::new(config, arguments.workers)?;
+    for notice in detector.notices() {
+        tracing::warn!("{notice}");
+    }
     let labels = detector.labels().clone();
     let files = input_files(&arguments.files);
     let gallery = arguments.draw.as_deref().map(|folder| Gallery::open(folder, &files)).transpose()?;
 
     let mut report = Report::new(&files, labels);
-    let done = detect(&mut detector, &files, arguments.every, gallery.as_ref(), |file, seen| match seen {
+    let gallery = gallery.as_ref();
+    let done = detect(&mut detector, &files, arguments.every, tracker, gallery, |file, seen| match seen {
         Ok(frame) => report.frame(file, frame),
         Err(error) => report.failure(file, error),
     });
@@ -161,11 +186,12 @@ impl<'a> Report<'a> {
 
     fn frame(&mut self, file: usize, frame: &SeenFrame) -> io::Result<()> {
         let path = self.path(file);
-        let objects = frame.objects.iter().map(|object| Object {
-            class: object.class_id,
-            label: self.labels.class(object.class_id).map(|label| &**label),
-            confidence: object.confidence,
-            rect: [object.rect.left, object.rect.top, object.rect.width, object.rect.height],
+        let objects = frame.objects.iter().map(|SeenObject { found, id }| Object {
+            class: found.class_id,
+            label: self.labels.class(found.class_id).map(|label| &**label),
+            confidence: found.confidence,
+            rect: [found.rect.left, found.rect.top, found.rect.width, found.rect.height],
+            id: *id,
         });
         let line = Line {
             file: &path.to_string_lossy(),

@@ -11,13 +11,13 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::{ImageError, RgbImage};
 use slipstream_draw::{Overlay, OverlayStyle};
-use slipstream_infer::{Detection, Detector};
+use slipstream_infer::Detector;
 use slipstream_meta::{
     ChannelOrder, Color, Colorimetry, FrameMeta, ObjectMeta, PictureMut, PixelFormat, PlaneMut, Size,
 };
 
 use super::read::Pixels;
-use super::{InputFile, SeenFrame};
+use super::{InputFile, SeenFrame, SeenObject};
 
 /// Quality of JPEG files in 1…100: no blocks are to be seen.
 const JPEG_QUALITY: u8 = 90;
@@ -104,13 +104,14 @@ impl ObjectStyle {
         Self { classes: (0..detector.classes()).map(class).collect() }
     }
 
-    fn object(&self, found: &Detection) -> ObjectMeta {
+    fn object(&self, SeenObject { found, id }: &SeenObject) -> ObjectMeta {
         let style = usize::try_from(found.class_id).ok().and_then(|class| self.classes.get(class));
         let (name, border, fill) = style.cloned().unwrap_or_default();
         let class = i32::try_from(found.class_id).unwrap_or(i32::MAX);
         let mut object = ObjectMeta::detected(class, name, found.confidence, found.rect);
         object.border_color = border;
         object.fill = fill;
+        object.tracking_id = *id;
         object
     }
 }

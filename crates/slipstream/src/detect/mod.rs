@@ -11,17 +11,21 @@
 //! more memory than a short one.
 
 mod draw;
+mod follow;
 mod read;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use slipstream_infer::{Detection, Detector, DetectorError};
-use slipstream_meta::{Picture, Size};
+use slipstream_meta::Size;
+use slipstream_track::TrackerConfig;
 
 use self::draw::Artist;
 pub use self::draw::{Gallery, GalleryError};
+use self::follow::Follower;
 use self::read::{Frame, Mapped, Pixels, Readers};
 use crate::fault::Fault;
 
@@ -125,9 +129,18 @@ pub struct SeenFrame {
     /// Width and height; pictures stand upright as their EXIF data says.
     pub size: Size,
     /// What was found, in the frame's pixels.
-    pub objects: Vec<Detection>,
+    pub objects: Vec<SeenObject>,
     /// How much of the file is read with it, in 0…1.
     pub progress: f32,
+}
+
+/// One object on it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenObject {
+    /// What the detector says.
+    pub found: Detection,
+    /// Number that stays with the object from frame to frame of its file, if there is a tracker and it follows it.
+    pub id: Option<u64>,
 }
 
 /// A frame, or what is wrong with a file.
@@ -141,7 +154,7 @@ struct Done {
 
 /// Looks at all `files`, at every `every`th frame of videos, and reports each frame, or what is wrong with a file, in the
 /// order of the files and their frames. `report` is given the index of the file. With a `gallery` each frame is drawn
-/// before it is reported. Uses as many cores as the detector has workers.
+/// before it is reported. With a `tracker`, objects that it follows through a file have numbers. Uses as many cores as the detector has workers.
 ///
 /// # Errors
 /// If the detector fails, a picture cannot be written, or `report` fails. Files that cannot be read are reported, and the
@@ -150,6 +163,7 @@ pub fn detect(
     detector: &mut Detector,
     files: &[InputFile],
     every: u64,
+    tracker: Option<Arc<TrackerConfig>>,
     gallery: Option<&Gallery>,
     mut report: impl FnMut(usize, &Result<SeenFrame, FileError>) -> io::Result<()> + Send,
 ) -> Result<(), DetectError> {
@@ -164,7 +178,8 @@ pub fn detect(
             write(&batches, files, gallery, &mut artists, &mut report)
         });
         let writer = writer.map_err(DetectError::Thread)?;
-        let looked = look(detector, readers, batch_size, gallery.is_some(), &sender);
+        let follower = Follower::new(tracker);
+        let looked = look(detector, follower, readers, batch_size, gallery.is_some(), &sender);
         // The writer's end.
         drop(sender);
         let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -176,6 +191,7 @@ pub fn detect(
 /// Batch by batch; ends early if the writer does.
 fn look(
     detector: &mut Detector,
+    mut follower: Follower,
     mut readers: Readers,
     batch_size: usize,
     keep_pixels: bool,
@@ -189,16 +205,18 @@ fn look(
         let maps: Vec<_> =
             batch.iter().map(|(_, frame)| frame.as_ref().ok().and_then(|f| f.pixels.map())).collect();
         let views: Vec<_> = maps.iter().map(|map| map.as_ref().and_then(Mapped::picture)).collect();
-        let sizes: Vec<_> = views.iter().map(|view| view.as_ref().map(Picture::size)).collect();
-        let pictures: Vec<_> = views.into_iter().flatten().collect();
+        let pictures: Vec<_> = views.iter().flatten().copied().collect();
         let mut found = detector.detect(&pictures)?.into_iter();
+        let seen = batch.iter().zip(&views).map(|((file, frame), view)| {
+            // The detector saw the frames that have a view, and no others.
+            let (frame, view) = (frame.as_ref().ok()?, view.as_ref()?);
+            Some((view.size(), follower.follow(*file, frame, view, found.next()?)))
+        });
+        let seen: Vec<_> = seen.collect();
         drop(maps);
-        let batch = batch.into_iter().zip(sizes).map(|((file, frame), size)| {
+        let batch = batch.into_iter().zip(seen).map(|((file, frame), seen)| {
             let done = frame.and_then(|frame| {
-                // The detector saw the frames that have a size, and no others.
-                let (size, objects) = size
-                    .and_then(|size| Some((size, found.next()?)))
-                    .ok_or(FileError::Frame(frame.number))?;
+                let (size, objects) = seen.ok_or(FileError::Frame(frame.number))?;
                 let Frame { number, time, progress, pixels } = frame;
                 let frame = SeenFrame { number, time, size, objects, progress };
                 Ok(Done { frame, pixels: keep_pixels.then_some(pixels) })

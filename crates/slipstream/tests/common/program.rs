@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::wait_until;
 
 /// Variables that would change what the program does.
-const VARIABLES: [&str; 19] = [
+const VARIABLES: [&str; 20] = [
     "RTSPINPUT",
     "CODEC",
     "BITRATE",
@@ -24,6 +24,7 @@ const VARIABLES: [&str; 19] = [
     "SLIPSTREAM_LOG",
     "SLIPSTREAM_MODEL",
     "SLIPSTREAM_NAMES",
+    "SLIPSTREAM_TRACKER",
     "SLIPSTREAM_BIND",
     "SLIPSTREAM_OUTPUT_USER",
     "SLIPSTREAM_OUTPUT_PASSWORD",
