@@ -173,3 +173,26 @@ fn other_models_that_are_missing_stay_missing() {
     assert_eq!(model::locate(&mut config, &folders).len(), 1);
     assert_eq!(config.labelfile_path, Some(folder.path().join("Secondary_VehicleTypes/labels.txt")));
 }
+
+/// Run by the next test in a process of its own, with the variable set.
+#[test]
+#[ignore = "needs SLIPSTREAM_MODELS"]
+fn print_folders() {
+    println!("folders: {:?}", model::folders());
+}
+
+#[test]
+fn folders_of_the_variable_come_first_and_the_tree_s_is_among_them() {
+    let [first, second] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let folders = [first.path(), Path::new("relative"), Path::new("/not/there"), second.path()];
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "print_folders", "--nocapture"])
+        .env("SLIPSTREAM_MODELS", std::env::join_paths(folders).unwrap())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&child.stdout);
+    let begin = format!("folders: [{:?}, {:?}", first.path(), second.path());
+    assert!(text.contains(&begin), "{text}");
+    let tree = common::root().canonicalize().unwrap().join("models");
+    assert!(text.contains(&format!("{tree:?}")), "{text}");
+}

@@ -12,6 +12,8 @@ const INSTALLED: &str = "share/slipstream/models";
 const BELOW_DATA: &str = "slipstream/models";
 /// The user's folder for data, below the home folder, where `XDG_DATA_HOME` names none.
 const DEFAULT_DATA: &str = ".local/share";
+/// Names the user's own folder; of several, separated as in PATH, the first is meant.
+const FOLDERS_VARIABLE: &str = "SLIPSTREAM_MODELS";
 /// In a source tree.
 const SOURCE: &str = "models";
 
@@ -43,7 +45,10 @@ impl ModelFolders {
         let program = std::env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
         // The tree that it was built in, for build folders that are not below it.
         let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(""));
-        Self::new(&program, built_in, std::env::var_os("XDG_DATA_HOME"), std::env::var_os("HOME"))
+        let folders = Self::new(&program, built_in, std::env::var_os("XDG_DATA_HOME"), std::env::var_os("HOME"));
+        let named = std::env::var_os(FOLDERS_VARIABLE);
+        let named = named.iter().flat_map(std::env::split_paths).find(|path| path.is_absolute());
+        Self { of_user: named.or(folders.of_user), ..folders }
     }
 
     /// Those of an executable built in the source tree `built_in`, for a user with these variables.

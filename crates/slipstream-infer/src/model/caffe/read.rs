@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use miette::Diagnostic;
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
 use super::error::CaffeError;
 use super::net::upgrade;
@@ -20,6 +21,10 @@ pub(super) const MAX_BINARY: usize = (2 << 30) - 1;
 /// Messages in messages; Caffe's own go five deep.
 const MAX_DEPTH: usize = 32;
 
+/// The message that a layers' file is.
+static NET: LazyLock<Option<MessageDescriptor>> =
+    LazyLock::new(|| DescriptorPool::decode(DESCRIPTORS).ok()?.get_message_by_name("caffe.NetParameter"));
+
 /// Reads the text of a layers' file; nets of old layers become nets of new ones.
 pub(super) fn layers(text: &str, path: &Path) -> Result<NetParameter, CaffeError> {
     let at = |offset: usize, message: String| {
@@ -32,9 +37,7 @@ pub(super) fn layers(text: &str, path: &Path) -> Result<NetParameter, CaffeError
         return Err(at(offset, format!("more than {MAX_DEPTH} messages inside one another")));
     }
     let net = |message: String| CaffeError::Net { path: path.to_owned(), message };
-    let pool = DescriptorPool::decode(DESCRIPTORS).map_err(|error| net(error.to_string()))?;
-    let kind =
-        pool.get_message_by_name("caffe.NetParameter").ok_or_else(|| net("no NetParameter".to_owned()))?;
+    let kind = NET.clone().ok_or_else(|| net("its kind of file is not known".to_owned()))?;
     let read = DynamicMessage::parse_text_format(kind, text)
         .map_err(|error| at(offset_of(&error), plain(&error.to_string())))?;
     let mut read: NetParameter = read.transcode_to().map_err(|error| net(error.to_string()))?;
