@@ -126,7 +126,7 @@ const ASPECT_STD: (f32, f32, f32) = (1e-2, 1e-5, 1e-1);
 /// How much less is known about a new box than about one that is followed, in DeepSORT: positions and velocities.
 const NEW_STD: (f32, f32) = (2.0, 10.0);
 /// Following by sight is less exact than the detector by this factor of variance, where the model does not say.
-const SIGHT_VARIANCE: f32 = 4.0;
+const SIGHT_VARIANCE: f32 = 2.0;
 
 /// Estimates a box over time.
 #[derive(Debug, Clone, Copy)]
@@ -192,6 +192,12 @@ impl BoxFilter {
             MotionModel::None | MotionModel::Sides { .. } | MotionModel::Fixed(_) => (a, b),
         };
         Rect::new(x - width / 2.0, y - height / 2.0, width, height)
+    }
+
+    /// Takes the place, but not the size, of another.
+    pub(crate) fn take_place_of(&mut self, other: &Self) {
+        let ([x, y, _, _], [other_x, other_y, _, _]) = (&mut self.axes, &other.axes);
+        (*x, *y) = (*other_x, *other_y);
     }
 
     /// Moves the box.

@@ -156,10 +156,16 @@ impl Target {
     /// `replay`, the way to it is made up for.
     pub(crate) fn observe(&mut self, model: &MotionModel, candidate: &Candidate, noise: f32, replay: bool) {
         let rect = candidate.rect;
-        if replay && self.blind > 1 {
+        let mut followed = self.filter;
+        followed.update(model, &rect, Sensor::Detector { noise });
+        if replay && self.lost > 1 {
             self.replay(model, rect, noise);
+            // Where it was seen meanwhile, its way needs no making up; its size does.
+            if self.blind <= 1 {
+                self.filter.take_place_of(&followed);
+            }
         } else {
-            self.filter.update(model, &rect, Sensor::Detector { noise });
+            self.filter = followed;
         }
         if let Some(before) = self.seen_before() {
             self.direction = Some(unit(&before, &rect));
@@ -183,7 +189,7 @@ impl Target {
     /// meanwhile.
     fn replay(&mut self, model: &MotionModel, to: Rect, noise: f32) {
         let from = self.last_seen();
-        let steps = self.blind;
+        let steps = self.lost;
         self.filter = self.saved;
         for step in 1..=steps {
             let part = step as f32 / steps as f32;
@@ -218,11 +224,11 @@ impl Target {
     /// The class of most votes is the object's.
     fn vote(&mut self, class_id: i32, confidence: f32) {
         // Most objects never change theirs.
-        if let [(only, votes)] = self.votes.as_mut_slice() {
-            if *only == class_id {
-                *votes = *votes * VOTES_KEPT + confidence;
-                return;
-            }
+        if let [(only, votes)] = self.votes.as_mut_slice()
+            && *only == class_id
+        {
+            *votes = *votes * VOTES_KEPT + confidence;
+            return;
         }
         for (_, votes) in &mut self.votes {
             *votes *= VOTES_KEPT;

@@ -28,6 +28,8 @@ pub struct Tracker {
     targets: Vec<Target>,
     /// Frames since the start or the last reset.
     frames: u64,
+    /// Frames since the last look.
+    frames_unseen: u64,
     /// Number of the frame before.
     number: Option<u64>,
     /// Confidence that the detector usually has in objects that are there.
@@ -53,6 +55,7 @@ impl Tracker {
             ids,
             targets: Vec::new(),
             frames: 0,
+            frames_unseen: 0,
             number: None,
             usual_confidence: USUAL_CONFIDENCE,
             eye,
@@ -93,10 +96,9 @@ impl Tracker {
             self.settle(view.as_ref());
             self.start();
             self.learn(view.as_ref());
-        } else if let (Some(view), Some(eye), Some(follow)) = (&view, &mut self.eye, &self.config.follow) {
-            for target in self.targets.iter_mut().filter(|target| target.state != TrackState::Shadow) {
-                sight(target, eye, view, follow, &self.config);
-            }
+        } else {
+            self.frames_unseen = self.frames_unseen.saturating_add(1);
+            self.follow(view.as_ref());
         }
         self.finish(frame);
         Tracks {
@@ -105,6 +107,16 @@ impl Tracker {
             terminated: &self.terminated,
             past: &self.past,
             targets: &self.targets,
+        }
+    }
+
+    /// Looks for all that is thought to be in sight.
+    fn follow(&mut self, view: Option<&View<'_>>) {
+        let (Some(view), Some(eye), Some(follow)) = (view, &mut self.eye, &self.config.follow) else {
+            return;
+        };
+        for target in self.targets.iter_mut().filter(|target| target.state != TrackState::Shadow) {
+            sight(target, eye, view, follow, &self.config);
         }
     }
 
@@ -234,6 +246,8 @@ impl Tracker {
         let config = &*self.config;
         let least = config.new_confidence * self.level();
         let old = self.targets.len();
+        // Between looks that are far apart, waiting for a second one takes long.
+        let rare = std::mem::take(&mut self.frames_unseen) > 0;
         for candidate in self.candidates.iter().filter(|c| c.target.is_none() && c.confidence >= least) {
             if self.targets.len() >= config.max_targets {
                 break;
@@ -247,7 +261,10 @@ impl Tracker {
             let mut target = Target::new(&config.motion, candidate);
             let is_believed = match config.confirmation {
                 Confirmation::EachStreak(looks) => self.frames <= u64::from(looks),
-                Confirmation::Streak(_) => self.frames == 1,
+                Confirmation::Streak(looks) => {
+                    let is_sure = rare && candidate.confidence >= self.usual_confidence;
+                    looks == 0 || self.frames == 1 || is_sure
+                }
                 Confirmation::Age(looks) => looks == 0,
             };
             if is_believed {
@@ -276,7 +293,7 @@ impl Tracker {
                 continue;
             }
             if let Some(target) = self.targets.get_mut(index) {
-                eye.learn(view, &rect, follow, &mut target.appearance);
+                eye.learn(view, &rect, follow, follow.rate, &mut target.appearance);
             }
         }
     }
@@ -344,6 +361,9 @@ fn sight(
     let is_seen = found.confidence >= follow.min_confidence && is_usable(&found.rect);
     if is_seen {
         target.sight(&config.motion, found.rect, found.confidence);
+        if follow.refresh > 0.0 {
+            eye.learn(view, &target.rect, follow, follow.refresh, &mut target.appearance);
+        }
     }
     is_seen
 }

@@ -229,6 +229,7 @@ impl Keys {
         let follow = Follow {
             window: (1.0 + self.search_padding).clamp(WINDOWS.0, WINDOWS.1),
             rate: self.filter_rate,
+            refresh: self.filter_rate,
             sigma: self.sigma.map_or(Follow::default().sigma, |sigma| sigma * OWN_SIDE / DEEPSTREAM_SIDE),
             min_confidence: self.min_tracker_confidence,
             patience: PATIENCE,

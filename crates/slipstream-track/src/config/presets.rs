@@ -21,7 +21,7 @@ impl TrackerConfig {
             early_termination: 1,
             max_shadow: 30,
             motion: MotionModel::Area,
-            least_noise: 0.2,
+            least_noise: 0.3,
             replay: true,
             camera_motion: true,
             association: Association::Slip(Slip::default()),

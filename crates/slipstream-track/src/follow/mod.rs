@@ -21,6 +21,8 @@ pub struct Follow {
     pub window: f32,
     /// How much of what a filter knows is replaced when the detector finds its object again, 0…1 (`filterLr`).
     pub rate: f32,
+    /// The same at each frame in which the object is followed by sight.
+    pub refresh: f32,
     /// Standard deviation of the desired response in cells (`gaussianSigma`).
     pub sigma: f32,
     /// Least confidence at which an object counts as seen (`minTrackerConfidence`).
@@ -31,7 +33,7 @@ pub struct Follow {
 
 impl Default for Follow {
     fn default() -> Self {
-        Self { window: 2.0, rate: 0.15, sigma: 1.5, min_confidence: 0.3, patience: 2 }
+        Self { window: 1.75, rate: 0.15, refresh: 0.075, sigma: 1.3, min_confidence: 0.3, patience: 2 }
     }
 }
 
@@ -131,11 +133,12 @@ impl Eye {
         view: &View<'_>,
         rect: &Rect,
         follow: &Follow,
+        rate: f32,
         known: &mut Option<Appearance>,
     ) {
         self.look(view, rect, follow.window);
         let (rate, appearance) = match known {
-            Some(appearance) => (follow.rate, appearance),
+            Some(appearance) => (rate, appearance),
             None => {
                 let empty = || vec![Complex32::default(); CELLS].into_boxed_slice();
                 let new = Appearance {

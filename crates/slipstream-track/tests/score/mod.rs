@@ -8,13 +8,13 @@ use slipstream_meta::Rect;
 use slipstream_track::assign::{Assignment, Edge};
 
 /// A box with the number of its object.
-pub type Box = (u64, Rect);
+pub(crate) type Box = (u64, Rect);
 
 /// One frame: what is there, and what the tracker says.
 #[derive(Debug, Clone, Default)]
-pub struct Pair {
-    pub truth: Vec<Box>,
-    pub tracks: Vec<Box>,
+pub(crate) struct Pair {
+    pub(crate) truth: Vec<Box>,
+    pub(crate) tracks: Vec<Box>,
 }
 
 /// HOTA's thresholds of overlap: 0.05, 0.10, … 0.95.
@@ -22,7 +22,7 @@ const ALPHAS: usize = 19;
 
 /// Counts of a sequence; add them up for several.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Score {
+pub(crate) struct Score {
     tp: [f64; ALPHAS],
     r#fn: [f64; ALPHAS],
     fp: [f64; ALPHAS],
@@ -32,36 +32,36 @@ pub struct Score {
     truth: f64,
     tracks: f64,
     matched: f64,
-    pub switches: f64,
+    pub(crate) switches: f64,
 }
 
 impl Score {
-    pub fn hota(&self) -> f64 {
+    pub(crate) fn hota(&self) -> f64 {
         self.mean(|a| (self.detection(a) * self.per_alpha_association(a)).sqrt())
     }
 
-    pub fn det_a(&self) -> f64 {
+    pub(crate) fn det_a(&self) -> f64 {
         self.mean(|a| self.detection(a))
     }
 
-    pub fn ass_a(&self) -> f64 {
+    pub(crate) fn ass_a(&self) -> f64 {
         self.mean(|a| self.per_alpha_association(a))
     }
 
-    pub fn idf1(&self) -> f64 {
+    pub(crate) fn idf1(&self) -> f64 {
         100.0 * 2.0 * self.idtp / (self.truth + self.tracks).max(1.0)
     }
 
-    pub fn mota(&self) -> f64 {
+    pub(crate) fn mota(&self) -> f64 {
         let (misses, false_alarms) = (self.truth - self.matched, self.tracks - self.matched);
         100.0 * (1.0 - (misses + false_alarms + self.switches) / self.truth.max(1.0))
     }
 
-    pub fn fp(&self) -> f64 {
+    pub(crate) fn fp(&self) -> f64 {
         self.tracks - self.matched
     }
 
-    pub fn misses(&self) -> f64 {
+    pub(crate) fn misses(&self) -> f64 {
         self.truth - self.matched
     }
 
@@ -78,7 +78,7 @@ impl Score {
     }
 
     /// The scores of several sequences together.
-    pub fn sum<'a>(scores: impl IntoIterator<Item = &'a Self>) -> Self {
+    pub(crate) fn sum<'a>(scores: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut sum = Self::default();
         for score in scores {
             for a in 0..ALPHAS {
@@ -97,7 +97,7 @@ impl Score {
     }
 
     /// Scores a sequence.
-    pub fn of(frames: &[Pair]) -> Self {
+    pub(crate) fn of(frames: &[Pair]) -> Self {
         let mut score = Self::default();
         let mut solver = Assignment::default();
         let mut edges: Vec<Edge> = Vec::new();
@@ -149,18 +149,19 @@ impl Score {
             edges.clear();
             edges.extend(overlaps.iter().map(|&(t, k, iou)| {
                 let pair = (frame.truth[t].0, frame.tracks[k].0);
-                let aligned = potential[&pair] / (truth_frames[&pair.0] + track_frames[&pair.1] - potential[&pair]);
+                let aligned =
+                    potential[&pair] / (truth_frames[&pair.0] + track_frames[&pair.1] - potential[&pair]);
                 Edge { row: t, column: k, weight: (aligned * iou) as f32 }
             }));
             let iou_of: HashMap<_, _> = overlaps.iter().map(|&(t, k, iou)| ((t, k), iou)).collect();
             let pairs = solver.solve(&edges);
-            for a in 0..ALPHAS {
+            for (a, common) in common.iter_mut().enumerate() {
                 let alpha = 0.05 * (a + 1) as f64;
                 let mut found = 0.0;
                 for &(t, k) in pairs {
                     if iou_of[&(t, k)] >= alpha - f64::EPSILON {
                         found += 1.0;
-                        *common[a].entry((frame.truth[t].0, frame.tracks[k].0)).or_insert(0.0) += 1.0;
+                        *common.entry((frame.truth[t].0, frame.tracks[k].0)).or_insert(0.0) += 1.0;
                     }
                 }
                 score.tp[a] += found;
@@ -169,9 +170,9 @@ impl Score {
             }
         }
         for (a, common) in common.iter().enumerate() {
-            let parts = common.iter().map(|((truth, track), &n)| {
-                n * n / (truth_frames[truth] + track_frames[track] - n).max(1.0)
-            });
+            let parts = common
+                .iter()
+                .map(|((truth, track), &n)| n * n / (truth_frames[truth] + track_frames[track] - n).max(1.0));
             score.association[a] = parts.sum();
         }
 
