@@ -41,12 +41,13 @@ fn release(file: &[u8]) -> Release {
         name: "tiny",
         base_url: "https://invalid.example/release",
         file: "original.onnx",
-        size: file.len() as u64,
+        size: Some(file.len() as u64),
         sha256: String::leak(hash(file).unwrap()),
         network: Network {
             input: Size::new(48, 32),
             parser: "detectnet",
             scale: 1.0 / 255.0,
+            offsets: [0.0; 3],
             is_bgr: true,
             is_padded: false,
             threshold: 0.6,
@@ -131,7 +132,7 @@ fn a_pulled_model_detects() {
     assert_eq!(place.names(), FILES);
     assert_eq!(*server.requests.lock(), [("/release/original.onnx".to_owned(), None)]);
     assert_eq!(steps.first(), Some(&Progress::At(0)));
-    assert_eq!(steps.last(), Some(&Progress::At(place.release.size)));
+    assert_eq!(steps.last(), place.release.size.map(Progress::At).as_ref());
     let note = fs::read_to_string(place.path("tiny.LICENSE.txt")).unwrap();
     assert!(note.contains("Copyright (c) nobody") && note.contains("TERMS AND CONDITIONS"), "{note}");
 
@@ -485,7 +486,7 @@ fn the_catalogue_is_well_formed() {
         );
         assert!(release.url().starts_with("https://") && release.url().ends_with(".onnx"));
         let digits = release.sha256.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-        assert!(digits && release.sha256.len() == 64 && release.size > 1_000_000);
+        assert!(digits && release.sha256.len() == 64 && release.size.is_none_or(|size| size > 1_000_000));
         assert!(release.licence_text().contains("END OF TERMS AND CONDITIONS"), "{}", release.licence);
 
         let path = folder.path().join(release.config_name());
@@ -499,6 +500,32 @@ fn the_catalogue_is_well_formed() {
         );
         assert_eq!(labels.class(0).map(|label| &**label), Some("person"));
     }
+}
+
+#[test]
+fn a_length_that_only_the_server_knows_is_believed_and_the_hash_decides() {
+    let file = bytes();
+    let mut place = Place::new(&file);
+    place.release.size = None;
+    let server = Server::start(&file, &[Answer::Cut(100_000), Answer::Good]);
+    place.pull_watched(&server, attempts(2), &mut |_| {}).unwrap();
+    assert_eq!(server.ranges(), [None, Some("100000-".into())]);
+    assert_eq!(fs::read(place.path("tiny.onnx")).unwrap(), file);
+
+    // what an earlier pull left whole is asked for once more, and verified
+    let mut place = Place::new(&file);
+    place.release.size = None;
+    fs::write(place.path("tiny.onnx.part"), &file).unwrap();
+    let server = Server::start(&file, &[Answer::Good, Answer::Good]);
+    place.pull_watched(&server, attempts(2), &mut |_| {}).unwrap();
+    assert_eq!(fs::read(place.path("tiny.onnx")).unwrap(), file);
+
+    let mut place = Place::new(&file);
+    place.release.size = None;
+    let server = Server::start(&file[1..], &[Answer::NoLength]);
+    let error = download_error(place.pull_watched(&server, attempts(1), &mut |_| {}));
+    assert!(matches!(error, DownloadError::Hash { .. }), "{error}");
+    assert_eq!(place.names(), [""; 0]);
 }
 
 /// What the program says, with models of the user in `data`.
@@ -551,7 +578,7 @@ fn the_program_lists_what_there_is() {
 #[test]
 fn the_program_keeps_no_wrong_file() {
     let data = tempfile::tempdir().unwrap();
-    let server = Server::start(&vec![0; CATALOGUE[0].size as usize], &[Answer::Good]);
+    let server = Server::start(&vec![0; CATALOGUE[0].size.unwrap() as usize], &[Answer::Good]);
     let (output, out, err) =
         program(data.path(), &["model", "pull", "yolox-nano", "--base-url", &server.address]);
     assert_eq!((output.status.code(), out.as_str()), (Some(1), ""));

@@ -48,7 +48,7 @@ struct ListArgs {
 Example:
   slipstream model pull yolox-s && slipstream run --model yolox-s rtsp://192.168.1.20/stream1
 
-The file counts only if its size and SHA-256 are those that the program knows. A download that
+The file counts only if its SHA-256 is the one that the program knows. A download that
 was cut goes on with the same command. Models go to $XDG_DATA_HOME/slipstream/models, or
 ~/.local/share/slipstream/models; with `sudo`, to the models of an installed program, for all.")]
 struct PullArgs {
@@ -163,7 +163,7 @@ impl Row {
             name: release.name.to_owned(),
             state: State::ToPull,
             default: false,
-            size: Some(release.size),
+            size: release.size,
             licence: Some(release.licence.to_owned()),
             classes: release.labels.iter().copied().map(ToOwned::to_owned).collect(),
             class_count: release.labels.len(),
@@ -253,9 +253,14 @@ fn fetch(arguments: &PullArgs) -> Result<(), Box<dyn std::error::Error>> {
     let folder = folders.for_pulling().ok_or(FetchError::NoFolder)?;
     let options = PullOptions { base_url: arguments.base_url.clone(), ..PullOptions::default() };
 
-    let bar = ProgressBar::new(release.size).with_message(release.name);
-    let style =
-        "{msg}  {bar:30} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec} (left: {eta})";
+    let (bar, style) = match release.size {
+        Some(size) => {
+            let style = "{msg}  {bar:30} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec} (left: {eta})";
+            (ProgressBar::new(size), style)
+        }
+        None => (ProgressBar::no_length(), "{msg}  {spinner} {decimal_bytes}  {decimal_bytes_per_sec}"),
+    };
+    let bar = bar.with_message(release.name);
     bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(TICK);
     let mut watch = |progress| match progress {

@@ -14,8 +14,8 @@ pub struct Release {
     pub base_url: &'static str,
     /// Name of the file in the release.
     pub file: &'static str,
-    /// Its length in bytes.
-    pub size: u64,
+    /// Its length in bytes, if that is known beforehand.
+    pub size: Option<u64>,
     /// SHA-256 of the file, in lower-case hexadecimal digits.
     pub sha256: &'static str,
     /// How it is fed and read.
@@ -41,6 +41,8 @@ pub struct Network {
     pub parser: &'static str,
     /// `net-scale-factor`: what pixels of 0…255 are multiplied by.
     pub scale: f32,
+    /// `offsets`: what is taken from each channel before, in the network's order of channels.
+    pub offsets: [f32; 3],
     /// Whether its channels are blue, green, red.
     pub is_bgr: bool,
     /// Whether pictures keep their aspect ratio and are padded right and below.
@@ -58,7 +60,9 @@ pub struct Network {
 /// * `yolox_s.onnx`: the Git LFS pointer `models/object_detection_yolox/object_detection_yolox_2022nov.onnx` of
 ///   opencv/opencv_zoo, which distributes the same bytes;
 /// * `yolox_tiny.onnx`, `yolox_nano.onnx`: download scripts and provenance notes that name the release, among them the
-///   `sha256` and `size_bytes` of the `Weight` and `ModelSpec` tables in several of them.
+///   `sha256` and `size_bytes` of the `Weight` and `ModelSpec` tables in several of them;
+/// * `nanodet-plus-m_416.onnx`: download scripts and licence notes of several projects. They pin its hash only, so its length
+///   is what the server says.
 pub const CATALOGUE: &[Release] = &[
     yolox(
         "yolox-nano",
@@ -84,6 +88,30 @@ pub const CATALOGUE: &[Release] = &[
         640,
         "COCO 2017; AP 40.5 by its authors, 13.4 GMAC an image",
     ),
+    Release {
+        name: "nanodet-plus-m",
+        base_url: "https://github.com/RangiLyu/nanodet/releases/download/v1.0.0-alpha-1",
+        file: "nanodet-plus-m_416.onnx",
+        size: None,
+        sha256: "59d2f166088889c902f523bf08079391993491324f0d84847e3c4016a8f7cc3d",
+        network: Network {
+            input: Size::new(416, 416),
+            parser: "nanodet",
+            // Mean and deviation of config/nanodet-plus-m_416.yml; the factor is one over the mean of the deviations.
+            scale: 3.0 / (57.375 + 57.12 + 58.395),
+            offsets: [103.53, 116.28, 123.675],
+            is_bgr: true,
+            is_padded: false,
+            // The defaults of the authors' own demo, and their configuration's NMS.
+            threshold: 0.35,
+            nms_iou: 0.6,
+        },
+        labels: &COCO,
+        licence: "Apache-2.0",
+        copyright: "Copyright 2020-2021 RangiLyu.",
+        project: "https://github.com/RangiLyu/nanodet",
+        about: "COCO 2017; AP 30.4 by its authors",
+    },
 ];
 
 /// A model of YOLOX's release 0.1.1rc0, the one with ONNX files; raw pixels in, undecoded cells out.
@@ -99,12 +127,13 @@ const fn yolox(
         name,
         base_url: "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0",
         file,
-        size,
+        size: Some(size),
         sha256,
         network: Network {
             input: Size::new(input, input),
             parser: "yolox",
             scale: 1.0,
+            offsets: [0.0; 3],
             is_bgr: true,
             is_padded: true,
             // The defaults of the authors' own demo for ONNX Runtime.
@@ -190,12 +219,16 @@ impl Release {
             ("nms-iou-threshold", &network.nms_iou),
             ("topk", &TOP_K),
         ];
+        let [a, b, c] = network.offsets;
         let mut text = format!("{comment}\n[property]\n");
         let mut put = |(key, value): &(&str, &dyn std::fmt::Display)| {
             // A String takes all that is written.
             let _ = writeln!(text, "{key}={value}");
         };
         keys.iter().for_each(&mut put);
+        if network.offsets != [0.0; 3] {
+            let _ = writeln!(text, "offsets={a};{b};{c}");
+        }
         let _ = writeln!(text, "\n[class-attrs-all]");
         for (key, value) in classes {
             let _ = writeln!(text, "{key}={value}");

@@ -1,4 +1,4 @@
-//! Downloading a file whose size and SHA-256 are known, over connections that break.
+//! Downloading a file whose SHA-256 is known, over connections that break.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -13,14 +13,16 @@ use ureq::{Agent, Body};
 
 /// Bytes that are read at a time.
 const CHUNK: usize = 64 * 1024;
+/// Most bytes of a file whose length is not known beforehand: more than any detector for cameras.
+const MOST: u64 = 1 << 30;
 
 /// What to download.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     /// Where it is. From an `https` address, redirects lead to `https` only.
     pub url: &'a str,
-    /// Its length in bytes.
-    pub size: u64,
+    /// Its length in bytes; `None` where only the server knows it.
+    pub size: Option<u64>,
     /// Its SHA-256 in lower-case hexadecimal digits.
     pub sha256: &'a str,
 }
@@ -152,7 +154,8 @@ pub fn download(
     watch: &mut dyn FnMut(Progress),
 ) -> Result<(), DownloadError> {
     let mut part = Part::open(part)?;
-    if part.length > wanted.size {
+    part.whole = wanted.size;
+    if part.whole.is_some_and(|whole| part.length > whole) {
         part.truncate()?;
     }
     let agent = agent(wanted.url.starts_with("https:"), patience);
@@ -227,7 +230,7 @@ fn attempt(
     part: &mut Part,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<(), Failure> {
-    if part.length == wanted.size {
+    if part.whole == Some(part.length) {
         return Ok(());
     }
     let mut request = agent.get(wanted.url).header(header::ACCEPT_ENCODING, "identity");
@@ -246,14 +249,15 @@ fn attempt(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(Failure::Passing(format!("{error} after {} bytes", part.length))),
         };
-        if part.length + count as u64 > wanted.size {
-            return Err(Failure::Wrong(wrong_size(wanted, part.length + count as u64)));
+        let most = part.whole.unwrap_or(MOST);
+        if part.length + count as u64 > most {
+            return Err(Failure::Wrong(wrong_size(wanted, part.length + count as u64, most)));
         }
         part.append(chunk.get(..count).unwrap_or_default()).map_err(Failure::Final)?;
         watch(Progress::At(part.length));
     }
-    if part.length < wanted.size {
-        return Err(Failure::Passing(format!("cut after {} of {} bytes", part.length, wanted.size)));
+    if let Some(whole) = part.whole.filter(|&whole| part.length < whole) {
+        return Err(Failure::Passing(format!("cut after {} of {whole} bytes", part.length)));
     }
     Ok(())
 }
@@ -264,15 +268,15 @@ fn prepare(response: &Response<Body>, wanted: &Wanted<'_>, part: &mut Part) -> R
     match response.status() {
         StatusCode::OK => {
             let length = text(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
-            if let Some(found) = length.filter(|&length| length != wanted.size) {
-                return Err(Failure::Wrong(wrong_size(wanted, found)));
-            }
+            check_size(length, wanted, part)?;
             // From the beginning: the server does not do ranges.
             part.truncate().map_err(Failure::Final)
         }
         StatusCode::PARTIAL_CONTENT => match text(header::CONTENT_RANGE).and_then(content_range) {
-            Some((_, Some(found))) if found != wanted.size => Err(Failure::Wrong(wrong_size(wanted, found))),
-            Some((start, _)) if start == part.length => Ok(()),
+            Some((start, whole)) if start == part.length => check_size(whole, wanted, part),
+            Some((_, Some(whole))) if part.whole.is_some_and(|known| known != whole) => {
+                check_size(Some(whole), wanted, part)
+            }
             _ => {
                 part.truncate().map_err(Failure::Final)?;
                 Err(Failure::Passing("the server sent another range than was asked for".into()))
@@ -292,6 +296,18 @@ fn prepare(response: &Response<Body>, wanted: &Wanted<'_>, part: &mut Part) -> R
     }
 }
 
+/// Holds the length that the server tells against the one that is known, or takes it for that.
+fn check_size(found: Option<u64>, wanted: &Wanted<'_>, part: &mut Part) -> Result<(), Failure> {
+    match (found, part.whole) {
+        (Some(found), Some(known)) if found != known => Err(Failure::Wrong(wrong_size(wanted, found, known))),
+        (Some(found), None) if found > MOST => Err(Failure::Wrong(wrong_size(wanted, found, MOST))),
+        (found, known) => {
+            part.whole = known.or(found);
+            Ok(())
+        }
+    }
+}
+
 /// First byte and length of the whole from `bytes 5-9/10` or `bytes 5-9/*` (RFC 9110 §14.4).
 fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
     let (range, whole) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
@@ -300,8 +316,8 @@ fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
     Some((start.parse().ok()?, whole))
 }
 
-fn wrong_size(wanted: &Wanted<'_>, found: u64) -> DownloadError {
-    DownloadError::Size { url: wanted.url.to_owned(), found, expected: wanted.size }
+fn wrong_size(wanted: &Wanted<'_>, found: u64, expected: u64) -> DownloadError {
+    DownloadError::Size { url: wanted.url.to_owned(), found, expected }
 }
 
 /// Whether what went wrong may pass.
@@ -325,6 +341,8 @@ struct Part {
     path: PathBuf,
     file: File,
     length: u64,
+    /// Length of the whole file, once it is known.
+    whole: Option<u64>,
 }
 
 impl Drop for Part {
@@ -347,7 +365,7 @@ impl Part {
             Ok(()) => {}
         }
         let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), file, length })
+        Ok(Self { path: path.to_owned(), file, length, whole: None })
     }
 
     fn failed(&self, source: io::Error) -> DownloadError {
