@@ -100,6 +100,30 @@ fn count(graph: &[u8], operator: &str) -> usize {
     graph.windows(pattern.len()).filter(|window| *window == pattern).count()
 }
 
+/// Of the boxes of a DetectNet grid whose coverage is well above the article's threshold, how many are above it as well in
+/// other outputs, with an overlap (intersection over union) of at least a half.
+fn agreement(exact: &Outputs, rough: &Outputs) -> (usize, usize) {
+    const THRESHOLD: f32 = 0.2;
+    const CLEAR: f32 = 0.3;
+    let boxes = |outputs: &Outputs, least: f32| -> Vec<(usize, slipstream_meta::Rect)> {
+        let [bbox, coverage] = ["conv2d_bbox", "conv2d_cov/Sigmoid"]
+            .map(|name| &outputs.iter().find(|(output, _)| output == name).unwrap().1);
+        let cells = coverage.len() / 4;
+        let rect = |at: usize| {
+            let corner = |plane: usize| 35.0 * bbox[(4 * (at / cells) + plane) * cells + at % cells];
+            // where it lies does not change the overlap with another of its cell
+            slipstream_meta::Rect::from_corners(-corner(0), -corner(1), corner(2), corner(3))
+        };
+        let found = (0..coverage.len()).filter(|&at| coverage[at] >= least).map(|at| (at, rect(at)));
+        found.filter(|(_, rect)| rect.width > 1.0 && rect.height > 1.0).collect()
+    };
+    let (exact, rough) = (boxes(exact, CLEAR), boxes(rough, THRESHOLD));
+    let is_in_rough = |(at, rect): &&(usize, slipstream_meta::Rect)| {
+        rough.iter().any(|(other, same)| other == at && rect.iou(same) >= 0.5)
+    };
+    (exact.iter().filter(is_in_rough).count(), exact.len())
+}
+
 const CAFFE: &str =
     "proto-file=net.prototxt\nmodel-file=net.caffemodel\nnet-scale-factor=0.0039215697906911373";
 
@@ -136,6 +160,9 @@ fn the_sample_detector_s_layout_in_8_bits() {
         assert!(alike > 0.99, "{name}: {alike}");
         assert_ne!(exact, rough, "{name}: 8 bits change nothing");
     }
+    let (same, all) = agreement(&exact, &rough);
+    eprintln!("{same} of {all} boxes are the same in 8 bits");
+    assert!(all >= 50 && same * 100 >= all * 85, "{same} of {all}");
     // 15 convolutions; the first and the two heads stay as they are. Four sums.
     let graph = optimised(&python, &config(&folder, &keys));
     assert_eq!(count(&graph, "QLinearConv"), 12);

@@ -21,7 +21,7 @@ pub use locate::{folders, locate};
 
 use self::proto::onnx::ModelProto;
 use self::proto::onnx::tensor_proto::DataLocation;
-use crate::config::{ExecutionProvider, InferConfig, Model, ModelColorFormat, NetworkMode, Notice};
+use crate::config::{ExecutionProvider, InferConfig, Model, NetworkMode, Notice};
 use crate::engine::EngineError;
 
 /// Greatest ONNX file that is read here: protobuf knows no larger message.
@@ -164,8 +164,7 @@ fn precision(
     let convolutions = int8::convolutions(graph);
     let positive = config.net_scale_factor >= 0.0
         && config.mean_file.is_none()
-        && config.offsets.iter().all(|&offset| offset <= 0.0)
-        && config.model_color_format != ModelColorFormat::Gray;
+        && config.offsets.iter().all(|&offset| offset <= 0.0);
     let report = int8::quantise(model, &table, positive);
     let mut notices = Vec::new();
     if report.quantised == 0 {

@@ -78,16 +78,7 @@ pub(super) fn pooling(mut layer: Layer<'_, '_>) -> Result<(), Problem> {
             let attributes = attributes(&rows, &columns);
             layer.top_node(0, "MaxPool", &[&value], attributes, shape)
         }
-        PoolMethod::Ave => {
-            let (average, factors) = average(&mut layer, &value, lengths, [rows, columns]);
-            match factors {
-                None => {
-                    let attributes = average_attributes(&rows, &columns);
-                    layer.top_node(0, "AveragePool", &[&value], attributes, shape)
-                }
-                Some(factors) => layer.top_node(0, "Mul", &[&average, &factors], Vec::new(), shape),
-            }
-        }
+        PoolMethod::Ave => average(&mut layer, &value, lengths, [rows, columns], shape),
         PoolMethod::Stochastic => Err("stochastic pooling cannot be run".to_owned()),
     }
 }
@@ -106,25 +97,30 @@ fn average_attributes(rows: &Windows, columns: &Windows) -> Vec<AttributeProto> 
     attributes
 }
 
-/// Averages over windows as if all were full, and the factors that make good for those that are not, if there are any.
+/// Averages over windows. The operator divides as if all were full; factors for rows and columns make good for those that
+/// are not, if there are any.
 fn average(
     layer: &mut Layer<'_, '_>,
     value: &str,
     lengths: [usize; 2],
     [rows, columns]: [Windows; 2],
-) -> (String, Option<String>) {
+    shape: Vec<usize>,
+) -> Result<(), Problem> {
     let factors = |windows: &Windows, length: usize| -> Vec<f32> {
         let kernel = windows.kernel as f32;
         (0..windows.count).map(|index| kernel / windows.divisor(index, length) as f32).collect()
     };
-    let (down, across) = (factors(&rows, lengths[0]), factors(&columns, lengths[1]));
-    if down.iter().chain(&across).all(|&factor| factor == 1.0) {
-        return (String::new(), None);
+    let [down, across] = [factors(&rows, lengths[0]), factors(&columns, lengths[1])];
+    let is_full = |factors: &[f32]| factors.iter().all(|&factor| factor == 1.0);
+    let attributes = average_attributes(&rows, &columns);
+    if is_full(&down) && is_full(&across) {
+        return layer.top_node(0, "AveragePool", &[value], attributes, shape);
     }
-    let average = layer.node("AveragePool", &[value], average_attributes(&rows, &columns));
-    let data: Vec<_> = down.iter().flat_map(|down| across.iter().map(move |across| down * across)).collect();
-    let factors = layer.constant("factors", &[1, 1, rows.count, columns.count], &data);
-    (average, Some(factors))
+    let average = layer.node("AveragePool", &[value], attributes);
+    let down = layer.constant("factors of rows", &[1, 1, rows.count, 1], &down);
+    let across = layer.constant("factors of columns", &[1, 1, 1, columns.count], &across);
+    let average = layer.node("Mul", &[&average, &down], Vec::new());
+    layer.top_node(0, "Mul", &[&average, &across], Vec::new(), shape)
 }
 
 /// Averages over odd squares of `size` pixels around each pixel, what lies outside being 0.

@@ -16,7 +16,7 @@ const SAME_RATIO: f32 = 1e-6;
 /// Variance where a net gives none.
 const DEFAULT_VARIANCE: f32 = 0.1;
 /// Most prior boxes of a layer; SSD512 has 24,564 in all.
-const MAX_PRIORS: usize = 1 << 22;
+const MAX_PRIORS: usize = 1 << 20;
 
 /// Width and height of each prior box of a cell, in pixels.
 fn sizes(param: &PriorBoxParameter) -> Result<Vec<(f32, f32)>, Problem> {
