@@ -18,7 +18,6 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the numbers are 32-bit ones")]
 fn floats(value: &Value) -> Vec<f32> {
     numbers(value).into_iter().map(|number| number as f32).collect()
 }
@@ -62,7 +61,6 @@ fn every_head_is_recognised_and_read_as_numpy_reads_it() {
         seen.push(choice.name);
         let outputs: Vec<_> =
             tensors.iter().map(|(info, dims, data)| OutputTensor { name: &info.name, dims, data }).collect();
-        #[expect(clippy::cast_possible_truncation, reason = "the number is a 32-bit one")]
         let thresholds = [case["threshold"].as_f64().unwrap() as f32; 80];
         let context = ParseContext { network, image: Rect::of_size(network), thresholds: &thresholds };
         let mut found = Vec::new();

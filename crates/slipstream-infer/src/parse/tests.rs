@@ -241,8 +241,11 @@ fn what_would_fit_with_a_word_more_is_said() {
     );
 }
 
-/// Outputs of every kind, as declared for a network of [`NETWORK`] with 2 classes, and the function that names them.
-const HEADS: &[(&str, &[(&str, &[usize])])] = &[
+/// Names and declared shapes of outputs, and the function that names their parser.
+type Head = (&'static str, &'static [(&'static str, &'static [usize])]);
+
+/// Outputs of every kind for a network of [`NETWORK`] with 2 classes.
+const HEADS: &[Head] = &[
     ("detectnet", &[("bbox", &[8, 2, 4]), ("cov", &[2, 2, 4])]),
     ("mask-rcnn", &[("generate_detections", &[9, 6])]),
     ("NvDsInferParseYolo", &[("output", &[42, 6])]),
