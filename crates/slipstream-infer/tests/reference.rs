@@ -117,3 +117,14 @@ fn nanodet_with_boxes_and_scores() {
 fn yolox_raw_head_with_letterbox() {
     compare("yolox", "yolox_nano_416.onnx", "num-detected-classes=80\nmaintain-aspect-ratio=1");
 }
+
+#[test]
+fn picodet_raw_head() {
+    let config = "num-detected-classes=80\nnet-scale-factor=0.017352074\noffsets=103.53;116.28;123.675";
+    compare("picodet", "picodet_s_416_raw.onnx", config);
+}
+
+#[test]
+fn fastestdet_raw_head() {
+    compare("fastestdet", "FastestDet.onnx", "num-detected-classes=80\nnet-scale-factor=0.00392156862745098");
+}

@@ -2,8 +2,9 @@
 
 usage: detect.py KIND MODEL FRAMES WIDTH HEIGHT CONFIDENCE IOU
 
-KIND is boxes-scores (plain stretch) or yolox (letterbox, padding right and below, black). FRAMES is a file of raw NV12
-frames in BT.601 limited range. The models take BGR in 0...255. Prints one JSON list per frame of objects
+KIND is boxes-scores, picodet or fastestdet (plain stretch), or yolox (letterbox, padding right and below, black). FRAMES is a
+file of raw NV12 frames in BT.601 limited range. The models are given BGR in 0...255, but picodet (x - mean) / 57.63 and
+fastestdet x / 255. Prints one JSON list per frame of objects
 [class, confidence, left, top, right, bottom] in the frame's pixels.
 """
 
@@ -56,6 +57,32 @@ def yolox(output, height, width):
     return np.concatenate(boxes), scores
 
 
+def picodet(outputs, height, width):
+    """Scores of each stride, then distributions of the distances to the edges over 0...7 strides."""
+    boxes, half = [], len(outputs) // 2
+    for stride, bins in zip((8, 16, 32, 64), outputs[half:]):
+        ys, xs = np.mgrid[: -(-height // stride), : -(-width // stride)]
+        points = (np.stack([xs.ravel(), ys.ravel()], axis=1) + 0.5) * stride
+        weights = np.exp(bins.reshape(len(points), 4, 8).astype(float))
+        edges = (weights * np.arange(8)).sum(axis=2) / weights.sum(axis=2) * stride
+        boxes.append(np.concatenate([points - edges[:, :2], points + edges[:, 2:]], axis=1))
+    return np.concatenate(boxes), np.concatenate(outputs[:half])
+
+
+def fastestdet(output, height, width):
+    """Objectness, x, y, w, h and classes of one grid."""
+    rows, columns = output.shape[1:]
+    cells = output.reshape(len(output), -1).T.astype(float)
+    ys, xs = np.mgrid[:rows, :columns]
+    x = (xs.ravel() + np.tanh(cells[:, 1])) / columns * width
+    y = (ys.ravel() + np.tanh(cells[:, 2])) / rows * height
+    w, h = width / (1 + np.exp(-cells[:, 3])), height / (1 + np.exp(-cells[:, 4]))
+    scores = np.zeros_like(cells[:, 5:])
+    lines, classes = np.arange(len(cells)), cells[:, 5:].argmax(axis=1)
+    scores[lines, classes] = cells[:, 0] * cells[lines, 5 + classes]
+    return np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], axis=1), scores
+
+
 def suppress(boxes, scores, threshold):
     order, kept = np.argsort(-scores, kind="stable"), []
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
@@ -85,9 +112,17 @@ def main():
                 to_width = net_height * width // height
         data = np.zeros((1, 3, net_height, net_width), dtype=np.float32)
         data[0, :, :to_height, :to_width] = bgr(frame, width, height, to_width, to_height)
+        if kind == "picodet":
+            data = (data - np.array([103.53, 116.28, 123.675], dtype=np.float32)[:, None, None]) / np.float32(57.63)
+        elif kind == "fastestdet":
+            data = data / np.float32(255)
         outputs = {o.name: value[0] for o, value in zip(session.get_outputs(), session.run(None, {tensor.name: data}))}
         if kind == "yolox":
             boxes, scores = yolox(outputs["output"], net_height, net_width)
+        elif kind == "picodet":
+            boxes, scores = picodet(list(outputs.values()), net_height, net_width)
+        elif kind == "fastestdet":
+            boxes, scores = fastestdet(outputs["758"], net_height, net_width)
         else:
             boxes, scores = outputs["boxes"], outputs["scores"]
         boxes = np.clip(boxes, 0, [to_width, to_height] * 2)
