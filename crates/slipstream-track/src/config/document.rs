@@ -135,6 +135,7 @@ impl Document {
                 (Event::MappingStart(..), _) => {}
                 // "StateEstimator:" with nothing below it
                 (Event::Scalar(text, ..), _) if is_null(&text) => continue,
+                (Event::Alias(_), line) => return Err(document.syntax(line, ALIASES)),
                 (_, line) => {
                     let message = format!("{group}: expected keys with values below this group");
                     return Err(document.syntax(line, message));
