@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from detector.classes import NAMES, PERSON, STRETCHED, TWO_WHEELER
+from detector.classes import NAMES, NIGHT, PERSON, STRETCHED, TWO_WHEELER
 from detector.detectors import MOST, Ours, baselines
 from detector.metrics import average_precision
 
@@ -26,6 +26,7 @@ SETS = {
     "traffic-identifier-lc": (0, 1, 2),
     "openimages-person-bicycle": (1, 2),
     "signs-close-kc": (3,),
+    NIGHT: (0,),
 }
 CLIPS = {"km39-morning": "km39-morning-960x540-5fps.mp4", "km39-rain": "km39-rain-960x540-10fps.mp4"}
 UNSTRETCH = 1.5  # the exporter squeezed pictures of 4:3 to 16:9 into squares
@@ -155,6 +156,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--assets", type=Path, default=Path(os.environ.get("SLIPSTREAM_ASSETS", ROOT.parent / "shared" / "assets")))
     p.add_argument("--images", type=Path, help="folder of the training sets (default: `training` beside the assets folder)")
+    p.add_argument("--night", type=Path, help="folder in which collect.py made the night set")
     p.add_argument("--models", type=Path, default=ROOT / "models")
     p.add_argument("--out", type=Path, default=ROOT / "training" / "results")
     p.add_argument("--onnx", action="append", default=[], help="FILE:HEIGHTxWIDTH, instead of the models folder (repeatable)")
@@ -177,7 +179,10 @@ def main():
     if not a.no_baselines:
         detectors |= baselines(a.assets / "models")
 
-    sources = {n: (list(read_set(images / n)), classes) for n, classes in SETS.items() if (images / n).is_dir()}
+    folders = {n: next((d / n for d in (images, a.night) if d and (d / n).is_dir()), None) for n in SETS}
+    for n in (n for n, folder in folders.items() if folder is None):
+        print(f"SKIPPED: {n}: no such folder in {images}" + (": `make collect` makes it" if n == NIGHT else ""))
+    sources = {n: (list(read_set(folders[n])), classes) for n, classes in SETS.items() if folders[n]}
     for n, video in CLIPS.items():
         sources[n] = (read_clip(a.assets / "videos" / video, a.assets / "videos" / f"{n}.gt.txt"), (0,))
     speed = timed(detectors)

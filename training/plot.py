@@ -40,6 +40,23 @@ def ap(evaluation, target):
     figure.savefig(target, dpi=90)
 
 
+def curve(file, target):
+    """AP50 over the share of the training pictures, at equal steps, and what the long run reached."""
+    data = json.loads(file.read_text())
+    shares = sorted(data["ap50"], key=float)
+    figure, ax = plt.subplots(figsize=(8, 4.2))
+    for i, key in enumerate(data["ap50"][shares[0]]):
+        colour = plt.get_cmap("tab10").colors[i]
+        ax.plot([float(s) * 100 for s in shares], [data["ap50"][s][key] for s in shares], "o-", color=colour, label=key)
+        ax.plot(108, data["ap50_of_17018_steps"][key], "*", color=colour, markersize=11)
+    ax.set(xlabel=f"share of {data['pictures']:,} pictures, %   (stars: 17,018 steps on all)", ylabel="AP50", title=f"{data['steps']:,} steps of {data['batch']}")
+    ax.set_xticks([float(s) * 100 for s in shares])
+    ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    ax.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(target, dpi=90)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
@@ -47,6 +64,8 @@ def main():
     logs = sorted(a.results.glob("*.jsonl"))
     if logs:
         losses(logs, a.results / "loss.png")
+    if (a.results / "curve.json").exists():
+        curve(a.results / "curve.json", a.results / "curve.png")
     if (a.results / "evaluation.json").exists():
         ap(a.results / "evaluation.json", a.results / "ap50.png")
 

@@ -80,7 +80,7 @@ def main():
     p.add_argument("--pack", required=True, type=Path, help="folder of prepare.py: calibration pictures are drawn from it")
     p.add_argument("--size", required=True, help="HEIGHTxWIDTH")
     p.add_argument("--count", type=int, default=400)
-    p.add_argument("--method", choices=METHODS, default="percentile")
+    p.add_argument("--method", choices=METHODS, default="minmax")
     a = p.parse_args()
     h, w = map(int, a.size.split("x"))
     pictures = pack_pictures(a.pack, a.count, np.random.default_rng(0))

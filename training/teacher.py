@@ -1,6 +1,7 @@
-"""Boxes of the teacher (NanoDet-Plus-m, Apache-2.0) on every training picture: four passes each, fused.
+"""Boxes of the teachers on every training picture, eight passes each, fused.
 
-The passes are two input shapes, each also mirrored. Reads the model files of the assets folder, writes `teacher.json`.
+The teachers are NanoDet-Plus-m (two input shapes), YOLOX-nano and PicoDet-S, all Apache-2.0; each also sees the picture mirrored.
+Reads the model files of the assets folder, writes `teacher.json`.
 """
 
 import argparse
@@ -9,72 +10,63 @@ import multiprocessing
 from pathlib import Path
 
 import cv2
-import numpy as np
 from tqdm import tqdm
 
-from detector.boxes import fuse, nms
+from detector.boxes import fuse
+from detector.detectors import NanoDet, PicoDet, Yolox
 
-SHAPES = {"416": (416, 416), "736x416": (736, 416)}
-FLOOR, NMS_IOU = 0.12, 0.6
-KEEP = 0.06  # fused boxes below this are dropped
-_sessions = {}
+FLOOR = 0.12
+KEEP = 0.05  # fused boxes below this are dropped
+WIDE = 0.95  # pictures narrower than this (width to height) would be torn by the wide input
+_teachers = {}
 
 
-def sessions(models):
-    import onnxruntime as ort
-
-    if not _sessions:
+def teachers(models):
+    if not _teachers:
         cv2.setNumThreads(1)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        for key in SHAPES:
-            _sessions[key] = ort.InferenceSession(
-                str(models / f"nanodet-plus-m_{key}_4cls.onnx"), options, providers=["CPUExecutionProvider"]
-            )
-    return _sessions
+        _teachers.update(
+            nano=NanoDet(models / "nanodet-plus-m_416_4cls.onnx"), wide=NanoDet(models / "nanodet-plus-m_736x416_4cls.onnx"),
+            yolox=Yolox(models / "yolox_nano_416.onnx"), pico=PicoDet(models / "picodet_s_416_raw.onnx"),
+        )
+    return _teachers
 
 
-def one_pass(session, bgr, size, mirror):
-    w, h = size
-    x = cv2.resize(bgr, (w, h), interpolation=cv2.INTER_LINEAR)
+def one_pass(teacher, bgr, mirror):
+    """Rows [class, score, x1, y1, x2, y2], normalised."""
+    h, w = bgr.shape[:2]
+    rows = teacher.detect(bgr[:, ::-1].copy() if mirror else bgr, FLOOR)
+    rows[:, 2:] = (rows[:, 2:] / [w, h, w, h]).clip(0, 1)
     if mirror:
-        x = x[:, ::-1]
-    x = np.ascontiguousarray(x.transpose(2, 0, 1)[None]).astype(np.float32)
-    boxes, scores = (t[0] for t in session.run(None, {session.get_inputs()[0].name: x}))
-    boxes = boxes / np.array([w, h, w, h])
-    if mirror:
-        boxes = np.stack([1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]], 1)
-    rows = []
-    for c in range(scores.shape[1]):
-        strong = scores[:, c] > FLOOR
-        b, s = boxes[strong].clip(0, 1), scores[strong, c]
-        rows += [[c, float(s[k]), *map(float, b[k])] for k in nms(b, s, NMS_IOU)]
-    return rows
+        rows[:, [2, 4]] = 1 - rows[:, [4, 2]]
+    return rows.tolist()
+
+
+def passes(bgr, models, quick=False):
+    found = teachers(models)
+    keys = [k for k in found if (k != "wide" or bgr.shape[1] >= WIDE * bgr.shape[0]) and not (quick and k == "pico")]
+    return [one_pass(found[k], bgr, m) for k in keys for m in ((False,) if quick else (False, True))]
 
 
 def label(job):
-    path, models = job
-    bgr = cv2.imread(str(path))
-    found = sessions(models)
-    # Portrait pictures would be torn by the wide shape.
-    keys = list(SHAPES) if bgr.shape[1] >= 0.95 * bgr.shape[0] else ["416"]
-    passes = [one_pass(found[k], bgr, SHAPES[k], m) for k in keys for m in (False, True)]
-    return f"{path.parent.parent.name}/{path.name}", [r for r in fuse(passes) if r[1] >= KEEP]
+    path, models, quick = job
+    found = fuse(passes(cv2.imread(str(path)), models, quick))
+    return f"{path.parent.parent.name}/{path.name}", [r for r in found if r[1] >= KEEP]
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--images", type=Path, required=True, help="folder of data sets, each SET/images/*.webp")
-    p.add_argument("--models", type=Path, required=True, help="folder with the teacher's ONNX files")
+    p.add_argument("--models", type=Path, required=True, help="folder with the teachers' ONNX files")
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--jobs", type=int, default=2)
+    p.add_argument("--quick", action="store_true", help="three passes: no mirrored pictures, no PicoDet")
     a = p.parse_args()
     paths = sorted(a.images.glob("*/images/*.webp"))
     with multiprocessing.Pool(a.jobs) as pool:
-        work = pool.imap(label, [(x, a.models) for x in paths], chunksize=8)
-        result = dict(tqdm(work, total=len(paths), desc="teacher"))
+        work = pool.imap(label, [(x, a.models, a.quick) for x in paths], chunksize=8)
+        result = dict(tqdm(work, total=len(paths), desc="teachers", mininterval=10))
     a.out.parent.mkdir(parents=True, exist_ok=True)
-    a.out.write_text(json.dumps({k: [[r[0], *(round(v, 5) for v in r[1:])] for r in v] for k, v in result.items()}))
+    a.out.write_text(json.dumps({k: [[int(r[0]), *(round(v, 5) for v in r[1:])] for r in v] for k, v in result.items()}))
 
 
 if __name__ == "__main__":

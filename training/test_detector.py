@@ -2,8 +2,10 @@
 
 import unittest
 
+import cv2
 import numpy as np
 
+from collect import csv_boxes, fingerprint, seen_before, yolo_boxes
 from detector.boxes import fuse, iou_matrix, nms
 from detector.metrics import average_precision
 from detector.pictures import letterbox
@@ -62,6 +64,25 @@ class Boxes(unittest.TestCase):
         fused = fuse([[[2, 0.8, 0, 0, 1, 1]], [[2, 0.4, 0, 0, 1, 1]], [], []])
         self.assertEqual(len(fused), 1)
         self.assertAlmostEqual(fused[0][1], 0.3)
+
+
+class Collecting(unittest.TestCase):
+    def test_boxes_of_both_label_formats(self):
+        text = b"0 0.5 0.5 0.2 0.4\n7 0.1 0.1 0.1 0.1\n0 0.1 0.2 0.3 0.2 0.3 0.6 0.1 0.6\n"  # the last is a polygon
+        np.testing.assert_allclose(yolo_boxes(text, {"0": 2}), [[2, 0.5, 0.5, 0.2, 0.4], [2, 0.2, 0.4, 0.2, 0.4]])
+        table = b"filename,width,height,class,xmin,ymin,xmax,ymax\na.jpg,200,100,car,20,10,60,30\na.jpg,200,100,light,0,0,9,9\n"
+        found = csv_boxes(table, {"car": 0})
+        np.testing.assert_allclose(found["a.jpg"], [[0, 0.2, 0.2, 0.2, 0.2]])
+
+    def test_nearly_the_same_picture_is_seen_again(self):
+        rng = np.random.default_rng(0)
+        one = rng.integers(0, 255, (120, 160, 3), np.uint8)
+        one = cv2.GaussianBlur(one, (0, 0), 12)
+        other = cv2.GaussianBlur(rng.integers(0, 255, (120, 160, 3), np.uint8), (0, 0), 12)
+        again = cv2.resize(one, (320, 240))
+        self.assertTrue(seen_before(fingerprint(again), [fingerprint(one)]))
+        self.assertFalse(seen_before(fingerprint(other), [fingerprint(one)]))
+        self.assertFalse(seen_before(fingerprint(one), []))
 
 
 class Letterbox(unittest.TestCase):

@@ -8,6 +8,7 @@ import argparse
 import copy
 import json
 import math
+import random
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from detector import augment as effects
+from detector import data
 from detector.augment import augment
 from detector.data import Store, make_batch
 from detector.loss import loss
@@ -44,18 +47,25 @@ def parameter_groups(net, decay):
     return [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
+def compile_parts():
+    """Fuse the chains of small operations that make and change batches."""
+    data.sample = torch.compile(data.sample, dynamic=False)
+    effects.colour = torch.compile(effects.colour, dynamic=False)
+
+
 class Average:
     """Exponential moving average of weights and statistics."""
 
     def __init__(self, net):
         self.net = copy.deepcopy(net).eval().requires_grad_(False)
-
-    @torch.no_grad()
-    def update(self, net, step):
-        decay = EMA_DECAY * (1 - math.exp(-(step + 1) / EMA_RAMP))
         mine, theirs = self.net.state_dict(), net.state_dict()
         floats = [k for k, v in mine.items() if v.dtype.is_floating_point]
-        torch._foreach_lerp_([mine[k] for k in floats], [theirs[k] for k in floats], 1 - decay)
+        self.mine, self.theirs = [mine[k] for k in floats], [theirs[k] for k in floats]
+
+    @torch.no_grad()
+    def update(self, step):
+        decay = EMA_DECAY * (1 - math.exp(-(step + 1) / EMA_RAMP))
+        torch._foreach_lerp_(self.mine, self.theirs, 1 - decay)
 
 
 def main():
@@ -72,6 +82,7 @@ def main():
     p.add_argument("--lr", type=float, default=2.5e-3)
     p.add_argument("--decay", type=float, default=0.05)
     p.add_argument("--limit", type=int, help="use only the first pictures (to try things)")
+    p.add_argument("--share", type=float, default=1.0, help="use this share of the pictures, drawn at random (learning curve)")
     p.add_argument("--compile", action="store_true")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--save-every", type=float, default=120, help="seconds between checkpoints")
@@ -79,12 +90,12 @@ def main():
     begin = time.time()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(a.seed)
+    random.seed(a.seed)
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
     a.out.mkdir(parents=True, exist_ok=True)
 
     cfg = CONFIGS[a.variant]
-    height, width = cfg.size
     net = Detector(cfg).to(device).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(parameter_groups(net, a.decay), lr=a.lr, fused=device.type == "cuda")
     average = Average(net)
@@ -100,13 +111,16 @@ def main():
         optimiser.load_state_dict(state["optimiser"])
         step, steps, spent = state["step"], state["steps"], state["spent"]
         torch.manual_seed(a.seed + step)
-    store = Store(a.pack, device, a.limit)
+    store = Store(a.pack, device, a.limit, a.share)
     sprites = torch.from_numpy(atlas(SPRITES)).to(device)
+    height, width = cfg.size
     centres, strides = anchors(height, width, device)
     print(f"{len(store)} pictures in {time.time() - begin:.0f} s, {device}", flush=True)
 
-    forward = torch.compile(net) if a.compile else net
-    criterion = torch.compile(loss) if a.compile else loss
+    forward = torch.compile(net, dynamic=False) if a.compile else net
+    criterion = torch.compile(loss, dynamic=False) if a.compile else loss
+    if a.compile:
+        compile_parts()
 
     def save():
         state = {
@@ -135,7 +149,7 @@ def main():
         total.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), CLIP_NORM, foreach=True)
         optimiser.step()
-        average.update(net, step)
+        average.update(step)
         step += 1
         count += 1
         bar.update(1)

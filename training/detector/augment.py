@@ -1,11 +1,23 @@
 """Light and lens: colour, blur, noise, JPEG, night with glare, rain and haze, and drawn road signs pasted in. All on the GPU."""
 
 import math
+import random
 
 import torch
 from torch.nn import functional as F
 
 from .classes import ROAD_SIGN
+
+
+_constants = {}
+
+
+def constant(values, x):
+    """A constant on the device of `x`; copied there once, since a copy waits for all work on the GPU."""
+    key = (values, x.device)
+    if key not in _constants:
+        _constants[key] = torch.tensor(values, device=x.device)
+    return _constants[key]
 
 
 def rand(n, low, high, x):
@@ -23,7 +35,7 @@ def colour(x):
     x = x * torch.exp(rand(n, -0.35, 0.3, x)) + rand(n, -0.06, 0.06, x)
     mean = x.mean((1, 2, 3), keepdim=True)
     x = (x - mean) * torch.exp(rand(n, -0.4, 0.35, x)) + mean
-    grey = (x * x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    grey = (x * constant((0.299, 0.587, 0.114), x).view(1, 3, 1, 1)).sum(1, keepdim=True)
     saturation = torch.where(rand(n, 0, 1, x) < 0.06, torch.zeros_like(mean), rand(n, 0.4, 1.6, x))
     x = grey + (x - grey) * saturation
     tint = torch.exp((torch.rand((n, 3, 1, 1), device=x.device) - 0.5) * 0.24)
@@ -37,15 +49,15 @@ def gamma(x):
 def soften(x):
     """Lower resolution, then back: blur of cheap or distant cameras."""
     _, _, h, w = x.shape
-    f = 0.35 + 0.55 * torch.rand(1).item()
+    f = random.uniform(0.35, 0.9)
     small = F.interpolate(x, (int(h * f), int(w * f)), mode="bilinear", antialias=True)
     return F.interpolate(small, (h, w), mode="bilinear")
 
 
 def motion(x):
     """Horizontal or vertical smear."""
-    k = 2 * torch.randint(1, 4, (1,)).item() + 1
-    shape, pad = ((1, 1, 1, k), (0, k // 2)) if torch.rand(1).item() < 0.7 else ((1, 1, k, 1), (k // 2, 0))
+    k = 2 * random.randint(1, 3) + 1
+    shape, pad = ((1, 1, 1, k), (0, k // 2)) if random.random() < 0.7 else ((1, 1, k, 1), (k // 2, 0))
     return F.conv2d(x, torch.full(shape, 1 / k, device=x.device).repeat(3, 1, 1, 1), padding=pad, groups=3)
 
 
@@ -68,8 +80,8 @@ def night(x, boxes):
     """Dark, tinted, noisy, with lamps anywhere and headlights at vehicles."""
     n, _, h, w = x.shape
     x = x.clamp(min=1e-4) ** rand(n, 1.1, 2.4, x) * rand(n, 0.15, 0.6, x)
-    warm = x.new_tensor([1.1, 0.95, 0.75]).view(1, 3, 1, 1)
-    cold = x.new_tensor([0.85, 0.95, 1.15]).view(1, 3, 1, 1)
+    warm = constant((1.1, 0.95, 0.75), x).view(1, 3, 1, 1)
+    cold = constant((0.85, 0.95, 1.15), x).view(1, 3, 1, 1)
     side = rand(n, 0, 1, x)
     x = x * (warm * side + cold * (1 - side))
     light = _glare(n, 6, h, w, x)
@@ -93,10 +105,9 @@ def rain(x):
     n, _, h, w = x.shape
     drops = (torch.rand((n, 1, h, w), device=x.device) < rand(n, 0.0, 0.006, x)).float()
     k = 13
-    kernel = torch.zeros((1, 1, k, k), device=x.device)
-    slant = torch.randint(-3, 4, (1,)).item()
-    for i in range(k):
-        kernel[0, 0, i, k // 2 + round(slant * (i - k // 2) / k)] = 1.0
+    slant = random.randint(-3, 3)
+    rows = [[float(j == k // 2 + round(slant * (i - k // 2) / k)) for j in range(k)] for i in range(k)]
+    kernel = constant(tuple(v for row in rows for v in row), x).view(1, 1, k, k)
     streaks = F.conv2d(drops, kernel, padding=k // 2).clamp(0, 1)
     haze = rand(n, 0.0, 0.45, x)
     ramp = torch.linspace(1.0, 0.35, h, device=x.device).view(1, 1, h, 1)
@@ -124,7 +135,7 @@ def jpeg(x):
     n, c, h, w = x.shape
     m = _dct(x.device)
     blocks = x.view(n, c, h // 8, 8, w // 8, 8).permute(0, 1, 2, 4, 3, 5) * 255
-    table = x.new_tensor(JPEG_TABLE).view(8, 8) * torch.exp(rand(n, math.log(0.25), math.log(2.5), x)).view(n, 1, 1, 1, 1, 1)
+    table = constant(tuple(map(float, JPEG_TABLE)), x).view(8, 8) * torch.exp(rand(n, math.log(0.25), math.log(2.5), x)).view(n, 1, 1, 1, 1, 1)
     t = (torch.round(m @ blocks @ m.T / table) * table)
     return (m.T @ t @ m).permute(0, 1, 2, 4, 3, 5).reshape(n, c, h, w) / 255
 

@@ -28,9 +28,11 @@ def _decode(item):
 class Store:
     """Pictures [N, SIDE*SIDE] (RGBX in one int32), boxes [N, MAX_BOXES, 6] (class, x1, y1, x2, y2 in pixels, weight; class -1: none)."""
 
-    def __init__(self, pack, device, limit=None):
+    def __init__(self, pack, device, limit=None, share=1.0):
         cv2.setNumThreads(1)
         items = list(itertools.islice(read_blobs(pack), limit))
+        chosen = np.sort(np.random.default_rng(0).permutation(len(items))[: int(len(items) * share)])
+        items = [items[i] for i in chosen]
         n = len(items)
         self.pixels = torch.empty((n, SIDE * SIDE), dtype=torch.int32, device=device)
         with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -41,7 +43,7 @@ class Store:
         boxes = np.full((n, MAX_BOXES, 6), -1, np.float32)
         sampling = np.ones(n)
         for i, (entry, _) in enumerate(items):
-            rows = flat[offsets[i] : offsets[i + 1]].copy()
+            rows = flat[offsets[chosen[i]] : offsets[chosen[i] + 1]].copy()
             # Objects first, then the largest ignored regions.
             rows = rows[np.lexsort((-(rows[:, 3] - rows[:, 1]) * (rows[:, 4] - rows[:, 2]), rows[:, 5] == 0))][:MAX_BOXES]
             rows[:, [1, 3]] *= entry["width"]
@@ -53,7 +55,7 @@ class Store:
             if not present:
                 sampling[i] *= 0.5
         self.boxes = torch.from_numpy(boxes).to(device)
-        self.background = torch.from_numpy(labels["background"][:n]).to(device)
+        self.background = torch.from_numpy(labels["background"][chosen]).to(device)
         self.size = torch.tensor([[e["width"], e["height"]] for e, _ in items], dtype=torch.float32, device=device)
         self.stretched = torch.tensor([e["stretched"] for e, _ in items], device=device)
         self.sampling = torch.from_numpy(sampling).to(device)
@@ -73,7 +75,8 @@ def place(store, batch, height, width, mosaic):
     index = torch.multinomial(store.sampling, batch * 4, replacement=True).view(batch, 4)
     is_mosaic = torch.rand(batch, device=d) < mosaic
     centre = torch.stack((uniform(batch, 0.3, 0.7, d) * width, uniform(batch, 0.3, 0.7, d) * height), 1).round()
-    centre[~is_mosaic] = torch.tensor([float(width), float(height)], device=d)  # slot 0 is the whole picture
+    whole = torch.stack((torch.full((batch,), float(width), device=d), torch.full((batch,), float(height), device=d)), 1)
+    centre = torch.where(is_mosaic[:, None], centre, whole)  # without a mosaic slot 0 is the whole picture
     zero = torch.zeros_like(centre[:, 0])
     w, h = zero + width, zero + height
     cx, cy = centre[:, 0], centre[:, 1]
