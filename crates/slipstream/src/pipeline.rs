@@ -1,4 +1,4 @@
-//! The job: cameras, multiplexer, detector, tracker, tiler, drawing, encoder, output.
+//! The job: cameras, multiplexer, detector, tracker, second stages, tiler, drawing, encoder, output.
 //!
 //! ```text
 //! camera ─┐
@@ -6,6 +6,7 @@
 //! camera ─┘
 //! ```
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -16,7 +17,7 @@ use gstslipstream::meta::Batch;
 use crate::encoder::{Encoder, EncoderError, EncoderSettings, encoder_bin};
 use crate::models::{ModelError, detector_config};
 use crate::output::{Limits, OutputError, OutputSettings, RtspOutput};
-use crate::settings::{Interval, JobSettings, TrackerArgs};
+use crate::settings::{DetectorArgs, Interval, JobSettings, TrackerArgs};
 use crate::source::{Camera, CameraError};
 use crate::tally::Tally;
 use crate::uri::{Input, redact};
@@ -24,6 +25,8 @@ use crate::uri::{Input, redact};
 /// Share of the time between pictures that inference may take where the interval is left to the machine: the rest is for
 /// decoding and encoding, which must not starve.
 const AUTO_BUDGET: f64 = 0.7;
+/// What second stages may take of that, all of them together: they work on what is left of a batch's time behind the detector.
+const SECONDARY_BUDGET: f64 = 0.2;
 /// Inference steps back for decoding and encoding: at this priority Linux gives a thread a third of what others get, so that a
 /// machine with too much to do looks at fewer frames rather than losing packets.
 const DETECTOR_NICE: i32 = 5;
@@ -121,6 +124,23 @@ fn tracker(settings: &TrackerArgs) -> Result<Option<gst::Element>, JobError> {
     Ok(Some(tracker))
 }
 
+/// The elements that look at objects.
+fn second_stages(settings: &DetectorArgs, any_live: bool) -> Result<Vec<gst::Element>, JobError> {
+    let stage = |(index, config): (usize, &PathBuf)| {
+        let config = detector_config(Some(config))?;
+        let stage = gst::ElementFactory::make("slipinfer").name(format!("secondary{index}")).build()?;
+        stage.set_property("config-file-path", config.to_string_lossy().as_ref());
+        stage.set_property_from_str("process-mode", "secondary");
+        stage.set_property("hold-objects", true);
+        stage.set_property("nice", DETECTOR_NICE);
+        if any_live {
+            stage.set_property("budget", SECONDARY_BUDGET / settings.secondary.len() as f64);
+        }
+        Ok(stage)
+    };
+    settings.secondary.iter().enumerate().map(stage).collect()
+}
+
 impl Job {
     /// Opens the port, sets up the elements, and starts to connect to `inputs`.
     ///
@@ -141,6 +161,8 @@ impl Job {
     ) -> Result<Self, JobError> {
         let config = detector_config(settings.detector.model.as_deref())?;
         let tracker = tracker(&settings.tracking)?;
+        let any_live = inputs.iter().any(Input::is_live);
+        let stages = second_stages(&settings.detector, any_live)?;
         let encoder = encoder_bin(&EncoderSettings {
             codec: settings.encoder.codec,
             bitrate: settings.encoder.bitrate,
@@ -175,7 +197,10 @@ impl Job {
         detector.set_property("hold-objects", tracker.is_none());
         detector.set_property("nice", DETECTOR_NICE);
         match settings.detector.interval {
-            Interval::Auto => detector.set_property("budget", AUTO_BUDGET),
+            Interval::Auto => {
+                let reserved = if stages.is_empty() { 0.0 } else { SECONDARY_BUDGET };
+                detector.set_property("budget", AUTO_BUDGET - reserved);
+            }
             Interval::Skip(skip) => {
                 detector.set_property("interval", i32::try_from(skip).unwrap_or(i32::MAX));
             }
@@ -185,7 +210,6 @@ impl Job {
         tiler.set_property("rows", settings.picture.rows.unwrap_or(0));
         tiler.set_property("columns", settings.picture.columns.unwrap_or(0));
         tiler.set_property("keep-aspect-ratio", settings.picture.keep_aspect_ratio);
-        let any_live = inputs.iter().any(Input::is_live);
         if any_live {
             // Old pictures make way; without a live camera nothing is lost and the files wait.
             picture_queue.set_property_from_str("leaky", "downstream");
@@ -195,7 +219,7 @@ impl Job {
         let before = [&mux, &detector];
         let after =
             [&batch_queue, &tiler, &osd, &picture_queue, encoder.bin().upcast_ref(), sink.upcast_ref()];
-        let elements = || before.into_iter().chain(&tracker).chain(after);
+        let elements = || before.into_iter().chain(&tracker).chain(&stages).chain(after);
         pipeline.add_many(elements())?;
         gst::Element::link_many(elements())?;
         count_batches(&tiler, &tally);

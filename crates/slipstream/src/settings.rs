@@ -411,6 +411,10 @@ pub struct DetectorArgs {
     /// Frames of each camera to leave out between two that are looked at, or auto: as few as the machine can
     #[arg(long, value_name = "N", default_value = "auto")]
     pub interval: Interval,
+
+    /// Second stage, a network that looks at the objects that were found: its configuration; may be given several times
+    #[arg(long, value_name = "CONFIG")]
+    pub secondary: Vec<PathBuf>,
 }
 
 /// How objects are followed.

@@ -12,8 +12,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use slipstream_infer::config::Labels;
 use slipstream_infer::{Detector, InferConfig};
+use slipstream_meta::Classification;
 
-use crate::detect::{DetectError, Gallery, InputFile, SeenFrame, SeenObject, detect, input_files};
+use crate::detect::{
+    DetectError, Gallery, InputFile, SecondStage, SeenFrame, SeenObject, detect, input_files,
+};
 use crate::models::detector_config;
 use crate::settings::TrackerChoice;
 
@@ -34,6 +37,8 @@ One JSON object per frame goes to standard output, in the order of the files:
     {\"class\":0,\"label\":\"Vehicle\",\"confidence\":0.87,\"box\":[left,top,width,height]}]}
 Boxes are in the frame's own pixels; pictures are turned upright as their EXIF data says.
 With --track, objects that are followed through a video also have an \"id\".
+With --secondary, objects have \"attributes\" that a classifier named; what a detector found in them comes behind the
+others, with the \"parent\" that it is a part of, counted from 0.
 
 The exit code is 0 if every file could be read to its end, and 1 if one could not.")]
 pub struct DetectArgs {
@@ -44,6 +49,10 @@ pub struct DetectArgs {
     /// Detector: its configuration in DeepStream's nvinfer format, INI or YAML, or a name of `slipstream model list`
     #[arg(long, value_name = "CONFIG", env = "SLIPSTREAM_MODEL")]
     model: Option<PathBuf>,
+
+    /// Second stage, a network that looks at the objects that were found: its configuration; may be given several times
+    #[arg(long, value_name = "CONFIG")]
+    secondary: Vec<PathBuf>,
 
     /// Write annotated pictures into this folder: NAME.png or NAME.jpg, and NAME-000123.jpg for frames of videos
     #[arg(long, value_name = "DIR")]
@@ -96,6 +105,28 @@ struct Object<'a> {
     /// None where nobody follows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<u64>,
+    /// Which object of the frame a second stage found it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attributes: Vec<Attribute<'a>>,
+}
+
+/// What a second stage said of an object.
+#[derive(Serialize)]
+struct Attribute<'a> {
+    attribute: u32,
+    class: u32,
+    /// None where the model names no values.
+    label: Option<&'a str>,
+    probability: f32,
+}
+
+impl<'a> Attribute<'a> {
+    fn of(said: &'a Classification) -> Self {
+        let label = Some(&*said.label).filter(|label| !label.is_empty());
+        Self { attribute: said.attribute, class: said.class_id, label, probability: said.probability }
+    }
 }
 
 /// Looks at all files and prints what is found.
@@ -140,10 +171,16 @@ fn look(arguments: &DetectArgs) -> Result<bool, Box<dyn std::error::Error>> {
 
     let mut report = Report::new(&files, labels);
     let gallery = gallery.as_ref();
-    let done = detect(&mut detector, &files, arguments.every, tracker, gallery, |file, seen| match seen {
-        Ok(frame) => report.frame(file, frame),
-        Err(error) => report.failure(file, error),
-    });
+    let load = |config: &PathBuf| -> Result<_, Box<dyn std::error::Error>> {
+        Ok(SecondStage::load(&detector_config(Some(config))?, arguments.workers)?)
+    };
+    let mut stages = arguments.secondary.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+    let stages = stages.as_mut_slice();
+    let done =
+        detect(&mut detector, &files, arguments.every, tracker, stages, gallery, |file, seen| match seen {
+            Ok(frame) => report.frame(file, frame),
+            Err(error) => report.failure(file, error),
+        });
     let all_good = report.finish();
     match done {
         // Whoever read along has seen enough.
@@ -186,12 +223,23 @@ impl<'a> Report<'a> {
 
     fn frame(&mut self, file: usize, frame: &SeenFrame) -> io::Result<()> {
         let path = self.path(file);
-        let objects = frame.objects.iter().map(|SeenObject { found, id }| Object {
+        let objects = frame.objects.iter().map(|SeenObject { found, id, classifications }| Object {
             class: found.class_id,
             label: self.labels.class(found.class_id).map(|label| &**label),
             confidence: found.confidence,
             rect: [found.rect.left, found.rect.top, found.rect.width, found.rect.height],
             id: *id,
+            parent: None,
+            attributes: classifications.iter().map(Attribute::of).collect(),
+        });
+        let parts = frame.parts.iter().map(|part| Object {
+            class: u32::try_from(part.class_id).unwrap_or_default(),
+            label: Some(&*part.label).filter(|label| !label.is_empty()),
+            confidence: part.confidence,
+            rect: [part.rect.left, part.rect.top, part.rect.width, part.rect.height],
+            id: None,
+            parent: part.parent,
+            attributes: part.classifications.iter().map(Attribute::of).collect(),
         });
         let line = Line {
             file: &path.to_string_lossy(),
@@ -199,7 +247,7 @@ impl<'a> Report<'a> {
             time: frame.time,
             width: frame.size.width,
             height: frame.size.height,
-            objects: objects.collect(),
+            objects: objects.chain(parts).collect(),
         };
         serde_json::to_writer(&mut self.out, &line)?;
         self.out.write_all(b"\n")?;

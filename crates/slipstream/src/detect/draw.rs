@@ -92,6 +92,8 @@ impl Gallery {
 pub(super) struct ObjectStyle {
     /// By class: name, border, filling.
     classes: Vec<(Arc<str>, Option<Color>, Option<Color>)>,
+    /// The detector's number.
+    component: u32,
 }
 
 impl ObjectStyle {
@@ -101,10 +103,10 @@ impl ObjectStyle {
             let name = detector.labels().class(class).cloned().unwrap_or_default();
             (name, attrs.border_color, attrs.bg_color)
         };
-        Self { classes: (0..detector.classes()).map(class).collect() }
+        Self { classes: (0..detector.classes()).map(class).collect(), component: detector.config().unique_id }
     }
 
-    fn object(&self, SeenObject { found, id }: &SeenObject) -> ObjectMeta {
+    pub(super) fn object(&self, SeenObject { found, id, classifications }: &SeenObject) -> ObjectMeta {
         let style = usize::try_from(found.class_id).ok().and_then(|class| self.classes.get(class));
         let (name, border, fill) = style.cloned().unwrap_or_default();
         let class = i32::try_from(found.class_id).unwrap_or(i32::MAX);
@@ -112,6 +114,8 @@ impl ObjectStyle {
         object.border_color = border;
         object.fill = fill;
         object.tracking_id = *id;
+        object.component_id = self.component;
+        object.classifications.clone_from(classifications);
         object
     }
 }
@@ -162,6 +166,7 @@ impl<'a> Artist<'a> {
         let size = Size::new(image.width(), image.height());
         let mut meta = FrameMeta::new(0, Arc::from(""), frame.number, size);
         meta.objects = frame.objects.iter().map(|object| self.style.object(object)).collect();
+        meta.objects.extend(frame.parts.iter().cloned());
         let plane = PlaneMut { stride: size.width as usize * 3, data: image };
         let planes = [plane, PlaneMut::default(), PlaneMut::default()];
         let format = PixelFormat::Rgb(ChannelOrder::Rgb);

@@ -33,7 +33,10 @@ impl Follower {
         picture: &Picture<'_>,
         found: Vec<Detection>,
     ) -> Vec<SeenObject> {
-        let mut objects: Vec<_> = found.into_iter().map(|found| SeenObject { found, id: None }).collect();
+        let mut objects: Vec<_> = found
+            .into_iter()
+            .map(|found| SeenObject { found, id: None, classifications: Vec::new() })
+            .collect();
         let Some(config) = &self.config else { return objects };
         if self.current.as_ref().is_none_or(|(current, _)| *current != file) {
             self.current = Some((file, Tracker::new(config.clone(), IdAllocator::new())));

@@ -13,6 +13,7 @@
 mod draw;
 mod follow;
 mod read;
+mod second;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,13 +21,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use slipstream_infer::{Detection, Detector, DetectorError};
-use slipstream_meta::Size;
+use slipstream_meta::{Classification, ObjectMeta, Size};
 use slipstream_track::TrackerConfig;
 
 use self::draw::Artist;
 pub use self::draw::{Gallery, GalleryError};
 use self::follow::Follower;
 use self::read::{Frame, Mapped, Pixels, Readers};
+pub use self::second::SecondStage;
 use crate::fault::Fault;
 
 /// Frames that one call of the detector takes for each of its workers: with one only, all would wait for the slowest.
@@ -130,6 +132,8 @@ pub struct SeenFrame {
     pub size: Size,
     /// What was found, in the frame's pixels.
     pub objects: Vec<SeenObject>,
+    /// What second stages found in them; `parent` counts through `objects` and then through these.
+    pub parts: Vec<ObjectMeta>,
     /// How much of the file is read with it, in 0…1.
     pub progress: f32,
 }
@@ -141,6 +145,8 @@ pub struct SeenObject {
     pub found: Detection,
     /// Number that stays with the object from frame to frame of its file, if there is a tracker and it follows it.
     pub id: Option<u64>,
+    /// What second stages said of it.
+    pub classifications: Vec<Classification>,
 }
 
 /// A frame, or what is wrong with a file.
@@ -154,7 +160,8 @@ struct Done {
 
 /// Looks at all `files`, at every `every`th frame of videos, and reports each frame, or what is wrong with a file, in the
 /// order of the files and their frames. `report` is given the index of the file. With a `gallery` each frame is drawn
-/// before it is reported. With a `tracker`, objects that it follows through a file have numbers. Uses as many cores as the detector has workers.
+/// before it is reported. With a `tracker`, objects that it follows through a file have numbers. The `stages` look
+/// at every object of every frame, one after the other. Uses as many cores as the detector has workers.
 ///
 /// # Errors
 /// If the detector fails, a picture cannot be written, or `report` fails. Files that cannot be read are reported, and the
@@ -164,22 +171,24 @@ pub fn detect(
     files: &[InputFile],
     every: u64,
     tracker: Option<Arc<TrackerConfig>>,
+    stages: &mut [SecondStage],
     gallery: Option<&Gallery>,
     mut report: impl FnMut(usize, &Result<SeenFrame, FileError>) -> io::Result<()> + Send,
 ) -> Result<(), DetectError> {
     let workers = detector.workers();
     let batch_size = workers * FRAMES_PER_WORKER;
-    let style = draw::ObjectStyle::of(detector);
+    let style = &draw::ObjectStyle::of(detector);
     std::thread::scope(|scope| {
         let readers = Readers::start(scope, files, every, workers).map_err(DetectError::Thread)?;
         let (sender, batches) = sync_channel(BATCHES_TO_DRAW);
         let writer = std::thread::Builder::new().name("write".into()).spawn_scoped(scope, move || {
-            let mut artists: Vec<_> = (0..workers).map(|_| Artist::new(&style)).collect();
+            let mut artists: Vec<_> = (0..workers).map(|_| Artist::new(style)).collect();
             write(&batches, files, gallery, &mut artists, &mut report)
         });
         let writer = writer.map_err(DetectError::Thread)?;
         let follower = Follower::new(tracker);
-        let looked = look(detector, follower, readers, batch_size, gallery.is_some(), &sender);
+        let mut examiners = Examiners { detector, follower, stages, style };
+        let looked = look(&mut examiners, readers, batch_size, gallery.is_some(), &sender);
         // The writer's end.
         drop(sender);
         let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -188,10 +197,17 @@ pub fn detect(
     })
 }
 
+/// Who looks at the frames, one after the other.
+struct Examiners<'a> {
+    detector: &'a mut Detector,
+    follower: Follower,
+    stages: &'a mut [SecondStage],
+    style: &'a draw::ObjectStyle,
+}
+
 /// Batch by batch; ends early if the writer does.
 fn look(
-    detector: &mut Detector,
-    mut follower: Follower,
+    examiners: &mut Examiners<'_>,
     mut readers: Readers,
     batch_size: usize,
     keep_pixels: bool,
@@ -206,19 +222,21 @@ fn look(
             batch.iter().map(|(_, frame)| frame.as_ref().ok().and_then(|f| f.pixels.map())).collect();
         let views: Vec<_> = maps.iter().map(|map| map.as_ref().and_then(Mapped::picture)).collect();
         let pictures: Vec<_> = views.iter().flatten().copied().collect();
+        let Examiners { detector, follower, stages, style } = &mut *examiners;
         let mut found = detector.detect(&pictures)?.into_iter();
         let seen = batch.iter().zip(&views).map(|((file, frame), view)| {
             // The detector saw the frames that have a view, and no others.
             let (frame, view) = (frame.as_ref().ok()?, view.as_ref()?);
             Some((view.size(), follower.follow(*file, frame, view, found.next()?)))
         });
-        let seen: Vec<_> = seen.collect();
+        let mut seen: Vec<_> = seen.collect();
+        let parts = second::look(stages, style, &views, &mut seen)?;
         drop(maps);
-        let batch = batch.into_iter().zip(seen).map(|((file, frame), seen)| {
+        let batch = batch.into_iter().zip(seen).zip(parts).map(|(((file, frame), seen), parts)| {
             let done = frame.and_then(|frame| {
                 let (size, objects) = seen.ok_or(FileError::Frame(frame.number))?;
                 let Frame { number, time, progress, pixels } = frame;
-                let frame = SeenFrame { number, time, size, objects, progress };
+                let frame = SeenFrame { number, time, size, objects, parts, progress };
                 Ok(Done { frame, pixels: keep_pixels.then_some(pixels) })
             });
             (file, done)
