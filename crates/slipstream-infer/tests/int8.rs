@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use slipstream_infer::config::NetworkMode;
 use slipstream_infer::engine::{Engine, EngineError};
 use slipstream_infer::{Detection, Detector, InferConfig, model};
 use slipstream_meta::Size;
@@ -215,23 +216,18 @@ fn a_real_detector_finds_the_same_in_8_bits() {
     if !frames(&assets.join("videos/crosswalk-848x478.mp4"), &folder.join("frames.nv12")) {
         return common::skip("no ffmpeg");
     }
-    let model = common::root().join("models/street.onnx").canonicalize().unwrap();
-    let keys = format!(
-        "onnx-file={}\nnet-scale-factor=0.00392156862745098\nmaintain-aspect-ratio=1\ninfer-dims=3;288;512\n\
-         num-detected-classes=4\ncluster-mode=2",
-        model.display()
-    );
-    let detector = |keys: &str, threshold: f32| {
-        let text = format!(
-            "[property]\n{keys}\n[class-attrs-all]\npre-cluster-threshold={threshold}\nnms-iou-threshold=0.55\n"
-        );
-        let (config, _) = InferConfig::parse(&text, folder.join("config.txt")).unwrap();
+    let (config, _) = InferConfig::load(common::root().join("models/street.ini")).unwrap();
+    let Some(slipstream_infer::config::Model::Onnx(model)) = config.model.clone() else { panic!() };
+    let detector = |config: &InferConfig, threshold: f32| {
+        let mut config = config.clone();
+        let every_class = config.class_attrs.values_mut().chain([&mut config.class_attrs_all]);
+        every_class.for_each(|attrs| attrs.pre_cluster_threshold = threshold);
         Detector::new(config, NonZeroUsize::new(1)).map_err(|error| error.to_string())
     };
     let bytes = std::fs::read(folder.join("frames.nv12")).unwrap();
     let length = (SIZE.width * SIZE.height * 3 / 2) as usize;
     let pictures: Vec<_> = bytes.chunks_exact(length).map(|frame| common::nv12(SIZE, frame)).collect();
-    let mut exact = match detector(&keys, 0.3) {
+    let mut exact = match detector(&config, 0.3) {
         Err(error) if error.contains("ONNX Runtime is not installed") => {
             return common::skip(error);
         }
@@ -242,9 +238,9 @@ fn a_real_detector_finds_the_same_in_8_bits() {
     let new: Vec<_> = new.into_iter().map(|(_, picture)| *picture).collect();
     let found = exact.detect(&new).unwrap();
 
-    let (config, _) = InferConfig::parse(&format!("[property]\n{keys}"), folder.join("config.txt")).unwrap();
     let preprocess = slipstream_infer::tensor::Preprocess::new(&config, exact.input()).unwrap();
-    let mut tensor = vec![0f32; 3 * 288 * 512];
+    let dims = exact.input();
+    let mut tensor = vec![0f32; (dims.channels * dims.height * dims.width) as usize];
     let mut tensors = Vec::new();
     for (_, picture) in known {
         preprocess
@@ -253,12 +249,13 @@ fn a_real_detector_finds_the_same_in_8_bits() {
         tensors.extend(tensor.iter().flat_map(|value| value.to_le_bytes()));
     }
     std::fs::write(folder.join("inputs.f32"), tensors).unwrap();
-    script(
-        &python,
-        "caffe_table.py",
-        &[&model, &folder.join("inputs.f32"), &folder.join("table"), Path::new("288"), Path::new("512")],
-    );
-    let mut rough = detector(&format!("{keys}\nnetwork-mode=1\nint8-calib-file=table"), 0.2).unwrap();
+    let [height, width] = [dims.height, dims.width].map(|size| size.to_string());
+    let (inputs, table) = (folder.join("inputs.f32"), folder.join("table"));
+    script(&python, "caffe_table.py", &[&model, &inputs, &table, Path::new(&height), Path::new(&width)]);
+    let mut int8 = config.clone();
+    (int8.network_mode, int8.int8_calib_file) = (NetworkMode::Int8, Some(table));
+    let mut rough = detector(&int8, 0.2).unwrap();
+    assert!(rough.notices().is_empty(), "{:?}", rough.notices());
     let again = rough.detect(&new).unwrap();
     let (mut clear, mut both) = (0, 0);
     for (found, again) in found.iter().zip(&again) {
