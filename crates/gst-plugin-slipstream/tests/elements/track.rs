@@ -369,9 +369,14 @@ fn start(properties: &[(&str, &str)], kind: gst::MessageType) -> (bool, String) 
 
 #[test]
 fn wrong_settings_are_errors_that_name_the_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken.yml");
+    std::fs::write(&broken, "TargetManagement:\n  maxShadowTrackingAge: long\n").unwrap();
+    let broken = broken.to_str().unwrap();
     for (property, value, parts) in [
         ("ll-config-file", "guesswork", &["guesswork", "iou"][..]),
         ("ll-config-file", "/nowhere/tracker.yml", &["/nowhere/tracker.yml"]),
+        ("ll-config-file", broken, &[broken, ":2", "maxShadowTrackingAge", "long"]),
         ("operate-on-class-ids", "0;cars", &["operate-on-class-ids", "cars", "whole numbers"]),
     ] {
         let (started, error) = start(&[(property, value)], gst::MessageType::Error);
