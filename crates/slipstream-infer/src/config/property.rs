@@ -3,8 +3,8 @@
 use super::document::ConfigError;
 use super::value::Field;
 use super::{
-    ClusterMode, Dims, ExecutionProvider, InferConfig, Model, ModelColorFormat, NetworkMode, NetworkType, ProcessMode,
-    TensorOrder,
+    ClusterMode, Dims, ExecutionProvider, InferConfig, Model, ModelColorFormat, NetworkMode, NetworkType,
+    ProcessMode, TensorOrder,
 };
 
 /// Keys that DeepStream knows and that mean nothing here: they choose GPU memory, engines and accelerators, dump

@@ -196,10 +196,10 @@ impl Answer {
         match self.element {
             ElementType::F32 => return tensor.get_data().ok(),
             ElementType::I64 => {
-                whole.extend(tensor.get_data::<i64>().ok()?.iter().map(|&number| number as f32))
+                whole.extend(tensor.get_data::<i64>().ok()?.iter().map(|&number| number as f32));
             }
             ElementType::I32 => {
-                whole.extend(tensor.get_data::<i32>().ok()?.iter().map(|&number| number as f32))
+                whole.extend(tensor.get_data::<i32>().ok()?.iter().map(|&number| number as f32));
             }
             _ => return None,
         }
