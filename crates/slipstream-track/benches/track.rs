@@ -14,7 +14,7 @@ const WARM_UP: u64 = 10;
 fn objects(count: usize, frame: u64) -> Vec<Detection> {
     let object = |i: usize| {
         let speed = 1.0 + (i % 7) as f32;
-        let direction = if i % 2 == 0 { 1.0 } else { -1.0 };
+        let direction = if i.is_multiple_of(2) { 1.0 } else { -1.0 };
         let x = (i as f32 * 173.0 + direction * speed * frame as f32).rem_euclid(SIZE.width as f32);
         let y = (i as f32 * 97.0).rem_euclid(SIZE.height as f32 - 120.0);
         let jitter = ((i as u64 * 31 + frame * 17) % 5) as f32 - 2.0;
@@ -33,7 +33,7 @@ fn without_pictures(c: &mut Criterion) {
                 let mut number = 0;
                 b.iter(|| {
                     let found = &frames[(number % frames.len() as u64) as usize];
-                    if number % frames.len() as u64 == 0 {
+                    if number.is_multiple_of(frames.len() as u64) {
                         tracker.reset();
                     }
                     number += 1;
@@ -47,7 +47,7 @@ fn without_pictures(c: &mut Criterion) {
 /// A textured picture.
 fn pixels() -> Vec<u8> {
     let (width, height) = (SIZE.width as usize, SIZE.height as usize);
-    (0..width * height).map(|i| ((i % width) * 7 ^ (i / width) * 13) as u8).collect()
+    (0..width * height).map(|i| (((i % width) * 7) ^ ((i / width) * 13)) as u8).collect()
 }
 
 fn with_pictures(c: &mut Criterion) {
