@@ -31,7 +31,7 @@ fn what_is_asked_for_and_not_there_is_an_error() {
         };
         let error = error.to_string();
         let expected =
-            format!("config.txt:4: engine={engine}: the ONNX Runtime that is installed cannot use it: ");
+            format!("config.txt:4: engine={engine}: the ONNX Runtime that is installed cannot use it");
         assert!(error.contains(&expected) && !error.ends_with(": "), "{error}");
     }
 }
