@@ -11,7 +11,7 @@ use slipstream_meta::{FrameMeta, Rect};
 use slipstream_track::{IdAllocator, TrackerConfig};
 
 use super::camera::{Camera, Rules, Step};
-use super::tracker_config;
+use super::{default_tracker, tracker_config};
 use crate::frame::{map_readable, picture, picture_caps};
 use crate::meta::{Batch, BatchContent, batch_caps, is_batch_caps};
 use crate::transform;
@@ -183,7 +183,7 @@ impl SlipTrack {
         let settings = self.settings.lock().clone();
         let fail = |err: &dyn std::fmt::Display| gst::error_msg!(gst::ResourceError::Settings, ["{err}"]);
         let (mut config, notices) = match settings.config.as_deref() {
-            None | Some("") => (TrackerConfig::default(), Vec::new()),
+            None | Some("") => (default_tracker(), Vec::new()),
             Some(choice) => tracker_config(choice).map_err(|err| fail(&err))?,
         };
         config.trail_length = config.trail_length.max(settings.rules.trail_length);

@@ -29,6 +29,16 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(Some(plugin), "sliptrack", gst::Rank::NONE, SlipTrack::static_type())
 }
 
+/// What the confidence of a detection must be, as part of the detector's usual one, for our own tracker to start a track.
+/// The detector's thresholds have decided already what is an object, and classes differ in how sure it is of them: a higher
+/// bar, as suits detections that nobody has chosen from, would leave out half of the people between cars.
+const NEW_CONFIDENCE: f32 = 0.4;
+
+/// Our own tracker, set for detections as they come from `slipinfer`.
+pub(crate) fn default_tracker() -> TrackerConfig {
+    TrackerConfig { new_confidence: NEW_CONFIDENCE, ..TrackerConfig::default() }
+}
+
 /// Whether `choice` can only be meant as the path of a config file: it has a dot or a slash.
 pub fn is_tracker_file(choice: &str) -> bool {
     choice.contains(['.', '/'])
@@ -43,6 +53,8 @@ pub fn tracker_config(choice: &str) -> Result<(TrackerConfig, Vec<Notice>), Conf
     if is_tracker_file(choice) {
         TrackerConfig::load(choice)
     } else {
-        TrackerConfig::named(choice).map(|config| (config, Vec::new()))
+        let config = TrackerConfig::named(choice)?;
+        let is_own = config == TrackerConfig::default();
+        Ok((if is_own { default_tracker() } else { config }, Vec::new()))
     }
 }
