@@ -45,7 +45,7 @@ fn what_is_wrong_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("det.txt");
     let mut file = std::fs::File::create(&input).unwrap();
-    write!(file, "{}7,-1,ten,20,30,40,1\n", walker(1..=6)).unwrap();
+    writeln!(file, "{}7,-1,ten,20,30,40,1", walker(1..=6)).unwrap();
     let fails = |arguments: &[&str]| {
         let (code, out, err) = run(slipstream().arg("track").arg(&input).args(arguments));
         assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");

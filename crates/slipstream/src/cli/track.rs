@@ -79,7 +79,7 @@ fn work(arguments: &TrackArgs) -> Result<(), Box<dyn std::error::Error>> {
     let last = detections.keys().next_back().copied().unwrap_or_default();
     let bar = progress_bar(last - first);
     let tracks = track(config, &detections, arguments.past_frames, |frame| {
-        if frame % FRAMES_PER_STEP == 0 {
+        if frame.is_multiple_of(FRAMES_PER_STEP) {
             bar.set_position(frame.saturating_sub(first));
         }
     });

@@ -61,9 +61,8 @@ pub fn track(
             if past {
                 for track in tracks.past {
                     for point in track.points.iter().filter(|point| point.frame != number) {
-                        let TrackBox { id, rect, confidence } =
-                            TrackBox { id: track.id, rect: point.rect, confidence: point.confidence };
-                        boxes.entry(point.frame).or_default().push(TrackBox { id, rect, confidence });
+                        let past = TrackBox { id: track.id, rect: point.rect, confidence: point.confidence };
+                        boxes.entry(point.frame).or_default().push(past);
                     }
                 }
             }

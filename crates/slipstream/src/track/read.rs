@@ -60,7 +60,7 @@ pub fn read_detections(mut source: impl Read, name: &str) -> Result<Detections, 
             continue;
         }
         let (frame, detection) = parse(line).map_err(wrong)?;
-        detections.entry(frame).or_insert_with(Vec::new).push(detection);
+        detections.entry(frame).or_default().push(detection);
     }
     Ok(detections)
 }
