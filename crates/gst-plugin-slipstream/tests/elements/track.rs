@@ -238,11 +238,13 @@ fn untracked_detections_stay_unless_they_are_not_wanted() {
             assert_eq!(frame.objects[0], passing(SURE).found.unwrap()[0], "as the detector said it");
         }
     }
-    // Before there is any track, strictly taken, there is nothing.
+    // What comes into sight is, strictly taken, not there before it is believed.
     let mut bench = Bench::new(&[("keep-untracked", "false")]);
-    let mut doubtful = vehicle(road(0));
-    doubtful.confidence = 0.3;
-    assert_eq!(bench.push(&Shot::new(0, Some(vec![doubtful]))).objects.len(), 0);
+    for number in 0..SURE {
+        bench.push(&Shot::new(number, Some(Vec::new())));
+    }
+    assert_eq!(bench.push(&Shot::seen(SURE)).objects.len(), 0);
+    assert_eq!(bench.drive(SURE + 1..2 * SURE).objects.len(), 1);
 }
 
 #[test]
