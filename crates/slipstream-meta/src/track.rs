@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Rect;
 
-/// Stretches of tracks that are not among the objects of a frame. All lists are empty unless a tracker was asked for them.
+/// Stretches of tracks that are not among the objects of a frame. All lists are empty where there is no tracker.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TrackLists {
     /// Where tracks that were confirmed on this frame had been before, while it was not yet certain that there was
