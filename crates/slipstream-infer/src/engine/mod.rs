@@ -222,7 +222,13 @@ impl Engine {
             }
             sessions => sessions?,
         };
-        tracing::info!("{} runs on {provider}, {} images side by side", path.display(), sessions.len());
+        let (path_shown, images) = (path.display(), sessions.len());
+        if provider == ExecutionProvider::Cpu && config.provider == ExecutionProvider::Auto {
+            // As expected: nothing to say.
+            tracing::debug!("{path_shown} runs on {provider}, {images} images side by side");
+        } else {
+            tracing::info!("{path_shown} runs on {provider}, {images} images side by side");
+        }
         let Some(first) = sessions.first() else {
             return Err(EngineError::NoModel { path: path.to_owned() });
         };

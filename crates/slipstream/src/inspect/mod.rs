@@ -217,7 +217,7 @@ impl Inspection {
         match recipe.nms_iou {
             Some(_) => writeln!(text, "# NMS\ncluster-mode={NMS}")?,
             None => {
-                writeln!(text, "# The model gives one box for each object.\ncluster-mode={NO_CLUSTERING}")?
+                writeln!(text, "# The model gives one box for each object.\ncluster-mode={NO_CLUSTERING}")?;
             }
         }
         writeln!(text, "\n[class-attrs-all]\npre-cluster-threshold={}", recipe.threshold)?;

@@ -45,7 +45,8 @@ impl ModelFolders {
         let program = std::env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
         // The tree that it was built in, for build folders that are not below it.
         let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(""));
-        let folders = Self::new(&program, built_in, std::env::var_os("XDG_DATA_HOME"), std::env::var_os("HOME"));
+        let folders =
+            Self::new(&program, built_in, std::env::var_os("XDG_DATA_HOME"), std::env::var_os("HOME"));
         let named = std::env::var_os(FOLDERS_VARIABLE);
         let named = named.iter().flat_map(std::env::split_paths).find(|path| path.is_absolute());
         Self { of_user: named.or(folders.of_user), ..folders }
