@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! camera ─┐
-//! camera ─┼─ slipmux ─ slipinfer ─ sliptrack ─ queue ─ sliptiler ─ sliposd ─ queue ─ encoder ─ appsink ─ RTSP server
+//! camera ─┼─ slipmux ─ slipinfer ─ queue ─ sliptrack ─ sliptiler ─ sliposd ─ queue ─ encoder ─ appsink ─ RTSP server
 //! camera ─┘
 //! ```
 
@@ -216,9 +216,9 @@ impl Job {
         }
 
         let tally = Arc::new(Tally::new(inputs.len()));
-        let before = [&mux, &detector];
-        let after =
-            [&batch_queue, &tiler, &osd, &picture_queue, encoder.bin().upcast_ref(), sink.upcast_ref()];
+        // Detection may take most of the time between two batches: what else there is to do has a thread of its own.
+        let before = [&mux, &detector, &batch_queue];
+        let after = [&tiler, &osd, &picture_queue, encoder.bin().upcast_ref(), sink.upcast_ref()];
         let elements = || before.into_iter().chain(&tracker).chain(&stages).chain(after);
         pipeline.add_many(elements())?;
         gst::Element::link_many(elements())?;

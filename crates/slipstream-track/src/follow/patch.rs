@@ -76,38 +76,62 @@ impl Patch {
     ) {
         self.columns = taps(window.left, window.width, picture.width);
         let rows = taps(window.top, window.height, picture.height);
-        let value =
-            |row: &[u8], x: usize| row.get(x * picture.step + picture.offset).map_or(0.0, |v| f32::from(*v));
+        // The bytes that are wanted of each row, from the first on.
+        let byte = |tap: usize| tap * picture.step + picture.offset;
+        for column in &mut self.columns {
+            (column.first, column.second) = (byte(column.first), byte(column.second));
+        }
+        let end = self.columns.iter().map(|column| column.first.max(column.second) + 1).max().unwrap_or(0);
         for (row, cells) in rows.iter().zip(self.cells.chunks_exact_mut(SIDE)) {
-            let line = |y: usize| picture.data.get(y * picture.stride..).unwrap_or_default();
-            let (upper, lower) = (line(row.first), line(row.second));
+            let line = |y: usize| picture.data.get(y * picture.stride..y * picture.stride + end);
+            let (Some(upper), Some(lower)) = (line(row.first), line(row.second)) else {
+                cells.fill(0.0);
+                continue;
+            };
             for (column, cell) in self.columns.iter().zip(cells) {
                 let mix = |a: f32, b: f32, part: f32| a + (b - a) * part;
-                let upper = mix(value(upper, column.first), value(upper, column.second), column.part);
-                let lower = mix(value(lower, column.first), value(lower, column.second), column.part);
-                *cell = mix(upper, lower, row.part);
+                let between = |line: &[u8]| {
+                    mix(f32::from(line[column.first]), f32::from(line[column.second]), column.part)
+                };
+                *cell = mix(between(upper), between(lower), row.part);
             }
         }
-        let mean = self.cells.iter().sum::<f32>() / CELLS as f32;
-        let variance =
-            self.cells.iter().map(|cell| (cell - mean) * (cell - mean)).sum::<f32>() / CELLS as f32;
+        let mean = sum(&self.cells, |cell| cell) / CELLS as f32;
+        let variance = sum(&self.cells, |cell| (cell - mean) * (cell - mean)) / CELLS as f32;
         let gain = 1.0 / variance.sqrt().max(LEAST_CONTRAST);
-        let cells = &self.cells;
-        let at = |x: usize, y: usize| cells.get(y * SIDE + x).copied().unwrap_or_default();
-        let outputs = luma.chunks_exact_mut(SIDE).zip(gradient.chunks_exact_mut(SIDE)).zip(self.window);
-        for (y, ((luma, gradient), vertical)) in outputs.enumerate() {
-            let (above, below) = (y.saturating_sub(1), (y + 1).min(SIDE - 1));
-            for (x, ((luma, gradient), horizontal)) in
-                luma.iter_mut().zip(gradient).zip(self.window).enumerate()
-            {
-                let weight = gain * vertical * horizontal;
-                *luma = Complex32::new((at(x, y) - mean) * weight, 0.0);
-                let (left, right) = (x.saturating_sub(1), (x + 1).min(SIDE - 1));
-                let slope = Complex32::new(at(right, y) - at(left, y), at(x, below) - at(x, above));
-                *gradient = slope * weight;
+        let (rows, _) = self.cells.as_chunks::<SIDE>();
+        let outputs = luma.as_chunks_mut::<SIDE>().0.iter_mut().zip(gradient.as_chunks_mut::<SIDE>().0);
+        for (y, ((luma, gradient), vertical)) in outputs.zip(self.window).enumerate() {
+            // What lies beyond the border is as the border.
+            let [Some(above), Some(row), Some(below)] =
+                [y.saturating_sub(1), y, (y + 1).min(SIDE - 1)].map(|y| rows.get(y))
+            else {
+                return;
+            };
+            let mut left = *row;
+            left.copy_within(..SIDE - 1, 1);
+            let mut right = *row;
+            right.copy_within(1.., 0);
+            for x in 0..SIDE {
+                let weight = gain * vertical * self.window[x];
+                luma[x] = Complex32::new((row[x] - mean) * weight, 0.0);
+                gradient[x] = Complex32::new((right[x] - left[x]) * weight, (below[x] - above[x]) * weight);
             }
         }
     }
+}
+
+/// The sum of `part` over `cells`, in as many running sums as a vector register holds: one would wait for itself.
+fn sum(cells: &[f32], part: impl Fn(f32) -> f32) -> f32 {
+    const LANES: usize = 8;
+    let mut sums = [0.0; LANES];
+    let (chunks, rest) = cells.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (sum, &cell) in sums.iter_mut().zip(chunk) {
+            *sum += part(cell);
+        }
+    }
+    sums.into_iter().sum::<f32>() + rest.iter().map(|&cell| part(cell)).sum::<f32>()
 }
 
 /// Which pixels make up each of [`SIDE`] cells over `length` pixels from `start`, of `pixels` there are.
