@@ -73,7 +73,8 @@ fn begin_at_key_frame(pad: &gst::Pad) {
         if is_key_frame {
             has_begun.store(true, Ordering::Relaxed);
         }
-        if has_begun.load(Ordering::Relaxed) { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Drop }
+        // Not `Drop`: GStreamer 1.22 would free the buffer a second time.
+        if has_begun.load(Ordering::Relaxed) { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Handled }
     });
 }
 

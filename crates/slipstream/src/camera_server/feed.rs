@@ -215,12 +215,12 @@ pub(super) fn spoil_packets(camera: &Arc<Camera>, pad: &gst::Pad) {
         match info.data.take() {
             Some(gst::PadProbeData::Buffer(packet)) => match spoil(packet) {
                 Some(packet) => info.data = Some(gst::PadProbeData::Buffer(packet)),
-                None => return gst::PadProbeReturn::Drop,
+                None => return gst::PadProbeReturn::Handled,
             },
             Some(gst::PadProbeData::BufferList(list)) => {
                 let kept: gst::BufferList = list.iter_owned().filter_map(&mut spoil).collect();
                 if kept.is_empty() {
-                    return gst::PadProbeReturn::Drop;
+                    return gst::PadProbeReturn::Handled;
                 }
                 info.data = Some(gst::PadProbeData::BufferList(kept));
             }

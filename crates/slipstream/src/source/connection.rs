@@ -177,7 +177,8 @@ fn keep_up(bin: &gst::Bin, shared: &Arc<Shared>) {
             if let Some(shared) = shared.upgrade() {
                 shared.count_left_out();
             }
-            gst::PadProbeReturn::Drop
+            // Not `Drop`: GStreamer 1.22 would free the buffer a second time.
+            gst::PadProbeReturn::Handled
         });
     });
 }
