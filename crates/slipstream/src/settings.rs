@@ -7,7 +7,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::ArgPredicate;
-use gstslipstream::track::is_tracker_file;
 use slipstream_meta::Size;
 use slipstream_track::TrackerConfig;
 
@@ -264,7 +263,7 @@ impl FromStr for TrackerChoice {
         match text.trim() {
             "none" => Ok(Self::None),
             name if TrackerConfig::NAMES.contains(&name) => Ok(Self::Given(name.to_owned())),
-            path if is_tracker_file(path) => Ok(Self::Given(path.to_owned())),
+            path if TrackerConfig::is_file(path) => Ok(Self::Given(path.to_owned())),
             _ => refuse(
                 "tracker",
                 text,

@@ -39,22 +39,13 @@ pub(crate) fn default_tracker() -> TrackerConfig {
     TrackerConfig { new_confidence: NEW_CONFIDENCE, ..TrackerConfig::default() }
 }
 
-/// Whether `choice` can only be meant as the path of a config file: it has a dot or a slash.
-pub fn is_tracker_file(choice: &str) -> bool {
-    choice.contains(['.', '/'])
-}
-
 /// The tracker that `choice` stands for: a name, or the path of a config file. Also returns what the file's author should
 /// know.
 ///
 /// # Errors
 /// If there is neither a tracker nor a file of this name, or the file cannot be used.
 pub fn tracker_config(choice: &str) -> Result<(TrackerConfig, Vec<Notice>), ConfigError> {
-    if is_tracker_file(choice) {
-        TrackerConfig::load(choice)
-    } else {
-        let config = TrackerConfig::named(choice)?;
-        let is_own = config == TrackerConfig::default();
-        Ok((if is_own { default_tracker() } else { config }, Vec::new()))
-    }
+    let (config, notices) = TrackerConfig::choose(choice)?;
+    let is_own = !TrackerConfig::is_file(choice) && config == TrackerConfig::default();
+    Ok((if is_own { default_tracker() } else { config }, notices))
 }

@@ -92,6 +92,20 @@ impl TrackerConfig {
         }
     }
 
+    /// Whether `choice` can only be meant as the path of a config file: it has a dot or a slash.
+    pub fn is_file(choice: &str) -> bool {
+        choice.contains(['.', '/'])
+    }
+
+    /// The tracker that `choice` stands for: a name, or the path of a config file. Also returns what the file's author
+    /// should know.
+    ///
+    /// # Errors
+    /// If there is neither a tracker nor a file of this name, or the file cannot be used.
+    pub fn choose(choice: &str) -> Result<(Self, Vec<Notice>), ConfigError> {
+        if Self::is_file(choice) { Self::load(choice) } else { Ok((Self::named(choice)?, Vec::new())) }
+    }
+
     /// Reads a config file in the format of DeepStream's tracker. Also returns what the file's author should know.
     ///
     /// # Errors

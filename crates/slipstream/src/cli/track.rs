@@ -62,7 +62,11 @@ pub fn run(arguments: &TrackArgs) -> ExitCode {
 }
 
 fn work(arguments: &TrackArgs) -> Result<(), Box<dyn std::error::Error>> {
-    let config = Arc::new(tracker_config(&arguments.tracker)?);
+    let (config, notices) = TrackerConfig::choose(&arguments.tracker)?;
+    for notice in notices {
+        tracing::warn!("{notice}");
+    }
+    let config = Arc::new(config);
     let path = &arguments.detections;
     let detections = if path == Path::new(STANDARD) {
         read_detections(io::stdin().lock(), "standard input")?
@@ -101,23 +105,4 @@ fn progress_bar(frames: u64) -> ProgressBar {
         "{bar:30} {percent:>3} %  {elapsed} (left: {eta})  {pos} frames, {per_sec}",
     );
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-/// A tracker by name, or by file.
-fn tracker_config(name: &str) -> Result<TrackerConfig, Box<dyn std::error::Error>> {
-    if TrackerConfig::NAMES.contains(&name) {
-        return Ok(TrackerConfig::named(name)?);
-    }
-    if !Path::new(name).exists() {
-        let names = TrackerConfig::NAMES.join(", ");
-        return Err(format!(
-            "--tracker {name}: there is no such file, and no such tracker; there are {names}"
-        )
-        .into());
-    }
-    let (config, notices) = TrackerConfig::load(name)?;
-    for notice in notices {
-        tracing::warn!("{notice}");
-    }
-    Ok(config)
 }
