@@ -15,15 +15,15 @@
 //! [`Batch`](meta::Batch).
 
 pub mod demux;
-pub mod frame;
 pub mod infer;
-pub mod meta;
 pub mod mux;
 pub mod osd;
 pub mod scenesrc;
 pub mod tiler;
 pub mod track;
 mod transform;
+
+pub use slipstream_buffer::{frame, meta};
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     mux::register(plugin)?;

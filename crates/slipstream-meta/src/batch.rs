@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{Color, DisplayItem, Mask, Point, Rect, SegmentationMeta, Size, TensorMeta, Text, TrackLists};
+use crate::{
+    Color, DisplayItem, Mask, Point, Rect, SegmentationMeta, Size, TensorMeta, Text, TrackLists, UserMetas,
+};
 
 /// What one buffer carries: the frames of one moment from many sources, or the one picture that they were tiled into.
 ///
@@ -14,6 +16,8 @@ pub struct BatchMeta {
     pub frames: Vec<FrameMeta>,
     /// Every source known to the multiplexer, ordered by `pad_index`.
     pub sources: Vec<SourceMeta>,
+    /// What programs attached to the batch.
+    pub user: UserMetas,
 }
 
 /// A source as the multiplexer knows it.
@@ -32,11 +36,15 @@ pub struct SourceMeta {
 /// One frame of one source.
 ///
 /// Rectangles and points of its objects and display items are in pixels of the picture that they ride on: the frame's own
-/// size before tiling, the tiled picture after it. `viewport` says which part of that picture the frame covers.
+/// size before tiling, the tiled picture after it. `viewport` says which part of that picture the frame covers. Before
+/// tiling, a multiplexer may have given all frames one size in the metadata, as DeepStream's does; the pictures keep the
+/// size of the source, and `viewport` covers what they are to look like.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FrameMeta {
     /// Number of the multiplexer's pad that the frame came from.
     pub pad_index: u32,
+    /// Number of the source: that of the pad, unless the source has one of its own.
+    pub source_id: u32,
     /// The name people know the camera by.
     pub name: Arc<str>,
     /// Frames of this source before this one, from 0.
@@ -62,6 +70,8 @@ pub struct FrameMeta {
     pub segmentations: Vec<SegmentationMeta>,
     /// Raw outputs of networks, where they were asked for.
     pub tensors: Vec<TensorMeta>,
+    /// What programs attached to the frame.
+    pub user: UserMetas,
 }
 
 impl FrameMeta {
@@ -69,6 +79,7 @@ impl FrameMeta {
     pub fn new(pad_index: u32, name: Arc<str>, frame_number: u64, size: Size) -> Self {
         Self {
             pad_index,
+            source_id: pad_index,
             name,
             frame_number,
             pts: None,
@@ -81,18 +92,28 @@ impl FrameMeta {
             display: Vec::new(),
             segmentations: Vec::new(),
             tensors: Vec::new(),
+            user: UserMetas::default(),
         }
     }
 
     /// The frame as described after its picture was drawn onto the region `viewport` of another one: every position moves
     /// along, stroke widths and font sizes stay.
+    #[must_use]
     pub fn drawn_onto(&self, viewport: Rect) -> Self {
-        let from = self.viewport;
         let mut frame = self.clone();
-        frame.viewport = viewport;
-        frame.segmentations.iter_mut().for_each(|map| map.map(&from, &viewport));
-        frame.tensors.iter_mut().for_each(|tensor| tensor.map(&from, &viewport));
-        for object in &mut frame.objects {
+        frame.draw_onto(viewport);
+        frame
+    }
+
+    /// As [`drawn_onto`](Self::drawn_onto), in place.
+    pub fn draw_onto(&mut self, viewport: Rect) {
+        let from = std::mem::replace(&mut self.viewport, viewport);
+        if from == viewport {
+            return;
+        }
+        self.segmentations.iter_mut().for_each(|map| map.map(&from, &viewport));
+        self.tensors.iter_mut().for_each(|tensor| tensor.map(&from, &viewport));
+        for object in &mut self.objects {
             object.rect = object.rect.mapped(&from, &viewport);
             for rect in [&mut object.detector_rect, &mut object.tracker_rect].into_iter().flatten() {
                 *rect = rect.mapped(&from, &viewport);
@@ -106,11 +127,27 @@ impl FrameMeta {
                 *point = point.mapped(&from, &viewport);
             }
         }
-        frame.tracks.map(&from, &viewport);
-        for item in &mut frame.display {
+        self.tracks.map(&from, &viewport);
+        for item in &mut self.display {
             item.map(&from, &viewport);
         }
-        frame
+    }
+
+    /// Takes an object off the frame; those that are a part of it become objects of their own. `None` if there is none at
+    /// `index`.
+    pub fn remove_object(&mut self, index: usize) -> Option<ObjectMeta> {
+        if index >= self.objects.len() {
+            return None;
+        }
+        let removed = self.objects.remove(index);
+        for object in &mut self.objects {
+            object.parent = match object.parent {
+                Some(parent) if parent == index => None,
+                Some(parent) if parent > index => Some(parent - 1),
+                parent => parent,
+            };
+        }
+        Some(removed)
     }
 }
 
@@ -158,6 +195,8 @@ pub struct ObjectMeta {
     pub segmentations: Vec<SegmentationMeta>,
     /// Raw outputs of second-stage networks, where they were asked for.
     pub tensors: Vec<TensorMeta>,
+    /// What programs attached to the object.
+    pub user: UserMetas,
 }
 
 impl ObjectMeta {
@@ -184,6 +223,7 @@ impl ObjectMeta {
             mask: None,
             segmentations: Vec::new(),
             tensors: Vec::new(),
+            user: UserMetas::default(),
         }
     }
 }

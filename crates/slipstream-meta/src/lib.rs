@@ -10,6 +10,7 @@ mod inference;
 mod picture;
 mod style;
 mod track;
+mod user;
 
 pub use batch::{BatchMeta, Classification, FrameMeta, ObjectMeta, SourceMeta};
 pub use geometry::{Point, Rect, Size};
@@ -20,3 +21,4 @@ pub use picture::{
 };
 pub use style::{Color, DisplayItem, Text};
 pub use track::{TrackLists, TrackRecord, TrackSample};
+pub use user::{UserData, UserMeta, UserMetas};

@@ -158,7 +158,7 @@ mod tests {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         tally.send_lines(sender);
         let frame = FrameMeta::new(0, "a".into(), 0, Size::new(8, 8));
-        tally.count(&BatchMeta { frames: vec![frame.clone(), frame], sources: Vec::new() });
+        tally.count(&BatchMeta { frames: vec![frame.clone(), frame], ..BatchMeta::default() });
         assert_eq!(tally.lost_lines(), 1);
         assert_eq!(tally.source(0).frames, 2);
         assert_eq!(receiver.try_iter().count(), 1);

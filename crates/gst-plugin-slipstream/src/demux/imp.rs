@@ -71,7 +71,7 @@ impl SlipDemux {
             let buffer = picture.make_mut();
             buffer.set_pts(frame_time(frame.pts.map(gst::ClockTime::from_nseconds), batch));
             let sources = meta.sources.iter().filter(|source| source.pad_index == index).cloned().collect();
-            let meta = BatchMeta { frames: vec![frame], sources };
+            let meta = BatchMeta { frames: vec![frame], sources, user: meta.user.clone() };
             Batch::attach(buffer, BatchContent { meta, pictures: Vec::new() });
             let flow = pad.push(picture);
             result = self.state.lock().flows.update_pad_flow(&pad, flow);

@@ -262,7 +262,7 @@ pub(crate) struct MakeBatch(BatchContent);
 impl MakeBatch {
     pub(crate) fn of_sources(pads: impl IntoIterator<Item = u32>) -> Self {
         let sources = pads.into_iter().map(source).collect();
-        Self(BatchContent { meta: BatchMeta { frames: Vec::new(), sources }, pictures: Vec::new() })
+        Self(BatchContent { meta: BatchMeta { sources, ..BatchMeta::default() }, pictures: Vec::new() })
     }
 
     pub(crate) fn status(mut self, pad: u32, status: &str) -> Self {

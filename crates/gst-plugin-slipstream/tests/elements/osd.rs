@@ -31,7 +31,7 @@ fn described(info: &gst_video::VideoInfo) -> gst::Buffer {
     let mut buffer = gray(info, 90);
     let mut frame = FrameMeta::new(0, "Gate".into(), 5, Size::new(info.width(), info.height()));
     add_object(&mut frame);
-    let meta = BatchMeta { frames: vec![frame], sources: vec![source(0)] };
+    let meta = BatchMeta { frames: vec![frame], sources: vec![source(0)], ..BatchMeta::default() };
     Batch::attach(buffer.get_mut().unwrap(), BatchContent { meta, pictures: Vec::new() });
     buffer
 }

@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use gst::prelude::*;
-//! use gstslipstream::meta::Batch;
+//! use slipstream_buffer::meta::Batch;
 //! use slipstream_meta::{Color, DisplayItem, Point, Text};
 //!
 //! /// Says how many objects each frame carries, and writes the number onto it.
@@ -34,8 +34,13 @@
 //!
 //! To read only, use `info.buffer().and_then(Batch::from_buffer)`.
 
-use gst::{glib, prelude::*};
-use slipstream_meta::BatchMeta;
+use std::sync::PoisonError;
+
+use gst::glib::{self, translate::IntoGlib};
+use gst::prelude::*;
+use slipstream_meta::{BatchMeta, Size};
+
+use crate::registration::{self, Registration};
 
 /// Caps feature of buffers that hold their frames in the meta.
 pub const BATCH_FEATURE: &str = "meta:SlipstreamBatch";
@@ -50,6 +55,25 @@ pub fn is_batch_caps(caps: &gst::CapsRef) -> bool {
     caps.features(0).is_some_and(|features| features.contains(BATCH_FEATURE))
 }
 
+/// DeepStream's caps feature, under which both batches and plain pictures travel: each buffer says itself which it is. Width
+/// and height of the caps are those that the frames of a batch have in the metadata.
+pub const NVMM_FEATURE: &str = "memory:NVMM";
+
+/// Whether `caps` are DeepStream's.
+pub fn is_nvmm_caps(caps: &gst::CapsRef) -> bool {
+    caps.features(0).is_some_and(|features| features.contains(NVMM_FEATURE))
+}
+
+/// Caps of DeepStream's elements for pictures in `formats`, in any size and rate.
+pub fn nvmm_caps(formats: impl IntoIterator<Item = gst_video::VideoFormat>) -> gst::Caps {
+    gst_video::VideoCapsBuilder::new().features([NVMM_FEATURE]).format_list(formats).build()
+}
+
+/// Whether frames of batch buffers lie in the meta: by their caps, or under DeepStream's caps by the buffer itself.
+pub fn holds_batch(caps: &gst::CapsRef, buffer: &gst::BufferRef) -> bool {
+    is_batch_caps(caps) || (is_nvmm_caps(caps) && buffer.n_memory() == 0 && buffer.meta::<Batch>().is_some())
+}
+
 /// A decoded frame inside a batch.
 #[derive(Debug, Clone)]
 pub struct BatchPicture {
@@ -57,6 +81,13 @@ pub struct BatchPicture {
     pub buffer: gst::Buffer,
     /// How its pixels lie.
     pub info: gst_video::VideoInfo,
+}
+
+impl BatchPicture {
+    /// Its size in pixels.
+    pub fn size(&self) -> Size {
+        Size::new(self.info.width(), self.info.height())
+    }
 }
 
 /// What a batch buffer carries.
@@ -70,7 +101,7 @@ pub struct BatchContent {
 
 /// The `GstMeta` that carries a [`BatchContent`]; dereferences to its description.
 #[repr(transparent)]
-pub struct Batch(imp::Batch);
+pub struct Batch(registration::Batch);
 
 // SAFETY: the content is made of types that are Send and Sync; the meta header is only touched through GStreamer's
 // functions, which ask for a buffer reference of the right mutability.
@@ -102,16 +133,39 @@ impl Batch {
             // A batch meta is neither pooled nor locked, so removal cannot fail.
             let _ = old.remove();
         }
-        // SAFETY: `meta_info` describes `imp::Batch`, and `init` moves the content out of `params`, which stays valid for
-        // the call.
+        // SAFETY: the buffer is writable, and what was added is a meta of this kind on it.
         unsafe {
-            let mut params = Some(content);
-            let meta = gst::ffi::gst_buffer_add_meta(
-                buffer.as_mut_ptr(),
-                imp::meta_info(),
-                std::ptr::from_mut(&mut params).cast(),
-            );
+            let meta = registration::add(buffer.as_mut_ptr(), content);
             Self::from_mut_ptr(buffer, meta.cast())
+        }
+    }
+
+    /// The buffer at `address`, if there is one that carries a batch: how language bindings get hold of a buffer that they know
+    /// by its address only. Any number may be asked for.
+    pub fn find(address: usize) -> Option<gst::Buffer> {
+        Registration::get().find(address)
+    }
+
+    /// Hands what `buffer` carries to `change` although others hold the buffer too, as C programs and language bindings do in
+    /// probes. Copies of the buffer are not made meanwhile. `None` where it carries no batch.
+    ///
+    /// # Safety
+    /// Nobody else may be looking at what the buffer carries: the caller is in a pad probe on it, or all who hold it go
+    /// through this function.
+    pub unsafe fn change_shared<T>(
+        buffer: &gst::Buffer,
+        change: impl FnOnce(&mut BatchContent) -> T,
+    ) -> Option<T> {
+        // SAFETY: the meta lives as long as the buffer, which is borrowed; nobody else looks at it, as the caller promises.
+        unsafe {
+            let meta =
+                gst::ffi::gst_buffer_get_meta(buffer.as_mut_ptr(), Registration::get().api.into_glib());
+            let batch = meta.cast::<registration::Batch>();
+            if batch.is_null() {
+                return None;
+            }
+            let _access = (*batch).access.lock().unwrap_or_else(PoisonError::into_inner);
+            Some(change(&mut (*batch).content))
         }
     }
 
@@ -140,111 +194,18 @@ impl std::ops::DerefMut for Batch {
     }
 }
 
-// SAFETY: `imp::Batch` starts with a `GstMeta` and is registered under this API type.
+// SAFETY: `registration::Batch` starts with a `GstMeta` and is registered under this API type.
 unsafe impl gst::MetaAPI for Batch {
-    type GstType = imp::Batch;
+    type GstType = registration::Batch;
 
     fn meta_api() -> glib::Type {
-        imp::api_type()
+        Registration::get().api
     }
 }
 
 impl std::fmt::Debug for Batch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Batch").field(self.content()).finish()
-    }
-}
-
-/// The meta as C sees it.
-mod imp {
-    use std::sync::OnceLock;
-
-    use gst::glib::{self, translate::IntoGlib, translate::from_glib};
-
-    use super::BatchContent;
-
-    #[repr(C)]
-    pub struct Batch {
-        parent: gst::ffi::GstMeta,
-        pub(super) content: BatchContent,
-    }
-
-    pub(super) fn api_type() -> glib::Type {
-        static TYPE: OnceLock<glib::Type> = OnceLock::new();
-        // SAFETY: the name is a C string, the tag list is empty and ends with NULL.
-        *TYPE.get_or_init(|| unsafe {
-            let tags = [std::ptr::null::<std::ffi::c_char>()];
-            from_glib(gst::ffi::gst_meta_api_type_register(
-                c"GstSlipstreamBatchMetaAPI".as_ptr(),
-                tags.as_ptr().cast_mut(),
-            ))
-        })
-    }
-
-    struct Info(std::ptr::NonNull<gst::ffi::GstMetaInfo>);
-    // SAFETY: GStreamer never changes a registered info.
-    unsafe impl Send for Info {}
-    // SAFETY: as above.
-    unsafe impl Sync for Info {}
-
-    pub(super) fn meta_info() -> *const gst::ffi::GstMetaInfo {
-        static INFO: OnceLock<Info> = OnceLock::new();
-        INFO.get_or_init(|| {
-            // SAFETY: size and functions belong to `Batch`. Registration fails only where the name is taken, that is where
-            // this code was loaded twice (as a plugin and linked in), and then nothing could work.
-            unsafe {
-                let info = gst::ffi::gst_meta_register(
-                    api_type().into_glib(),
-                    c"GstSlipstreamBatchMeta".as_ptr(),
-                    size_of::<Batch>(),
-                    Some(init),
-                    Some(free),
-                    Some(transform),
-                );
-                Info(
-                    std::ptr::NonNull::new(info.cast_mut())
-                        .expect("GstSlipstreamBatchMeta is registered once"),
-                )
-            }
-        })
-        .0
-        .as_ptr()
-    }
-
-    unsafe extern "C" fn init(
-        meta: *mut gst::ffi::GstMeta,
-        params: glib::ffi::gpointer,
-        _buffer: *mut gst::ffi::GstBuffer,
-    ) -> glib::ffi::gboolean {
-        // SAFETY: called by `gst_buffer_add_meta` with fresh memory for a `Batch` and what `attach` or `transform` passed.
-        unsafe {
-            let content =
-                params.cast::<Option<BatchContent>>().as_mut().and_then(Option::take).unwrap_or_default();
-            std::ptr::write(&raw mut (*meta.cast::<Batch>()).content, content);
-        }
-        true.into_glib()
-    }
-
-    unsafe extern "C" fn free(meta: *mut gst::ffi::GstMeta, _buffer: *mut gst::ffi::GstBuffer) {
-        // SAFETY: the content was written by `init` and is dropped once.
-        unsafe { std::ptr::drop_in_place(&raw mut (*meta.cast::<Batch>()).content) }
-    }
-
-    /// Copies of a buffer carry a copy of the description and further references to the same frames.
-    unsafe extern "C" fn transform(
-        dest: *mut gst::ffi::GstBuffer,
-        meta: *mut gst::ffi::GstMeta,
-        _buffer: *mut gst::ffi::GstBuffer,
-        _kind: glib::ffi::GQuark,
-        _data: glib::ffi::gpointer,
-    ) -> glib::ffi::gboolean {
-        // SAFETY: GStreamer passes a valid meta of this kind and a writable destination.
-        unsafe {
-            let mut params = Some((*meta.cast::<Batch>()).content.clone());
-            let copy =
-                gst::ffi::gst_buffer_add_meta(dest, meta_info(), std::ptr::from_mut(&mut params).cast());
-            (!copy.is_null()).into_glib()
-        }
     }
 }
 

@@ -7,11 +7,11 @@ use slipstream_meta::{
 };
 
 /// Formats that every native element reads and draws on.
-pub(crate) const PLANAR_FORMATS: [gst_video::VideoFormat; 2] =
+pub const PLANAR_FORMATS: [gst_video::VideoFormat; 2] =
     [gst_video::VideoFormat::I420, gst_video::VideoFormat::Nv12];
 
 /// Caps of plain pictures in `formats`, any size and rate.
-pub(crate) fn picture_caps(formats: impl IntoIterator<Item = gst_video::VideoFormat>) -> gst::Caps {
+pub fn picture_caps(formats: impl IntoIterator<Item = gst_video::VideoFormat>) -> gst::Caps {
     gst_video::VideoCapsBuilder::new().format_list(formats).build()
 }
 
@@ -29,7 +29,7 @@ pub enum FrameError {
     Picture(#[from] PictureError),
 }
 
-pub(crate) fn pixel_format(format: gst_video::VideoFormat) -> Result<PixelFormat, FrameError> {
+fn pixel_format(format: gst_video::VideoFormat) -> Result<PixelFormat, FrameError> {
     use gst_video::VideoFormat as F;
     Ok(match format {
         F::I420 => PixelFormat::I420,
@@ -85,7 +85,10 @@ pub fn picture<'a>(frame: &'a gst_video::VideoFrameRef<&gst::BufferRef>) -> Resu
 }
 
 /// The picture in a frame mapped for writing.
-pub(crate) fn picture_mut<'a>(
+///
+/// # Errors
+/// As [`picture`].
+pub fn picture_mut<'a>(
     frame: &'a mut gst_video::VideoFrameRef<&mut gst::BufferRef>,
 ) -> Result<PictureMut<'a>, FrameError> {
     let info = frame.info().clone();
