@@ -4,6 +4,7 @@ mod common;
 
 use slipstream_infer::InferConfig;
 use slipstream_infer::config::ExecutionProvider;
+use slipstream_meta::{Rect, Size};
 
 fn keys(engine: &str) -> String {
     format!("[property]\nonnx-file=tiny.onnx\ncluster-mode=4\nengine={engine}\n")
@@ -108,4 +109,38 @@ fn openvino_s_errors_are_told() {
     let text = keys("openvino").replace("tiny.onnx", "../engine.rs");
     let error = common::detector(&text).unwrap().unwrap_err().to_string();
     assert!(error.contains("config.txt:4: engine=openvino: ") && error.contains("engine.rs: "), "{error}");
+}
+
+/// Cells of a picture as boxes, in the pixels that the model is told by a second input (see `tests/reference/tiny_networks.py`):
+/// whatever it is called, they must come out in those of the picture.
+#[test]
+fn models_are_told_the_size_that_their_boxes_are_for() {
+    // a white cell in the middle of the upper row of 3 × 2 cells, on a picture of twice the network's size
+    let size = Size::new(96, 64);
+    let mut bytes = vec![16; 96 * 64];
+    for row in bytes.chunks_exact_mut(96).take(32) {
+        row[32..64].fill(235);
+    }
+    bytes.resize(96 * 64 * 3 / 2, 128);
+    for model in ["target_sizes.onnx", "scale_factor.onnx"] {
+        let keys = "cluster-mode=4\nnet-scale-factor=0.0039215686\nnum-detected-classes=1\n[class-attrs-all]\n\
+                    pre-cluster-threshold=0.5\n";
+        let Some(detector) = common::detector(&format!("[property]\nonnx-file={model}\n{keys}")) else {
+            return;
+        };
+        let mut detector = detector.unwrap();
+        let found = detector.detect(&[common::nv12(size, &bytes)]).unwrap();
+        let rects: Vec<_> = found[0].iter().map(|object| object.rect).collect();
+        assert_eq!(rects, [Rect::new(32.0, 0.0, 32.0, 32.0)], "{model}");
+    }
+}
+
+#[test]
+fn an_input_that_nobody_knows_is_an_error_that_names_it() {
+    let Some(detector) = common::detector("[property]\nonnx-file=unknown_input.onnx\n") else { return };
+    let error = detector.unwrap_err().to_string();
+    for part in ["unknown_input.onnx", "temperature [?, 2] f32", "orig_target_sizes, im_shape, scale_factor"]
+    {
+        assert!(error.contains(part), "{error:?} does not say {part:?}");
+    }
 }

@@ -4,6 +4,7 @@
 //! do on a quiet machine, and far more on a busy one.
 
 mod file;
+mod inputs;
 mod library;
 mod openvino;
 mod place;
@@ -13,15 +14,17 @@ mod spec;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use half::f16;
+use half::slice::HalfFloatSliceExt;
 use ort::environment::Environment;
-use ort::memory::Allocator;
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
-use ort::value::{DynValue, Outlet, Tensor, TensorElementType};
+use ort::value::{DynValue, Outlet, TensorElementType};
 
 pub use file::ModelFile;
 pub(crate) use place::own_file;
 
+use self::inputs::Inputs;
 use self::spec::InputSpec;
 use crate::config::{ConfigError, Dims, ExecutionProvider, InferConfig, Location, Notice};
 use crate::model::{self, CaffeError, LoadedModel, TableError};
@@ -161,14 +164,14 @@ pub struct Worker {
     images: usize,
     /// Dimensions of the outputs of the last run without the batch, to be borrowed by [`OutputTensor`].
     dims: Vec<Vec<usize>>,
-    /// Outputs of whole numbers (counts, classes) of the last run, as the numbers that parsers read.
-    whole: Vec<Vec<f32>>,
+    /// Outputs of other numbers (counts, classes, 16-bit numbers) of the last run, as the numbers that parsers read.
+    converted: Vec<Vec<f32>>,
 }
 
 /// What runs the model of a worker.
 #[derive(Debug)]
 enum Backend {
-    OnnxRuntime { session: Session, input: Tensor<f32> },
+    OnnxRuntime { session: Session, inputs: Inputs },
     OpenVino(openvino::Request),
 }
 
@@ -237,11 +240,9 @@ impl Engine {
         let spec = InputSpec::read(config, path, &inputs)?;
         let outputs: Vec<_> =
             first.outputs().iter().map(|outlet| without_batch(describe(outlet), spec.images)).collect();
-        let allocator = Allocator::default();
         let workers = sessions.into_iter().map(|session| {
-            let mut input = Tensor::<f32>::new(&allocator, spec.shape(config.network_input_order))?;
-            input.extract_tensor_mut().1.fill(0.0);
-            Ok(Worker::new(Backend::OnnxRuntime { session, input }, spec.images, outputs.len()))
+            let inputs = Inputs::new(&spec, config.network_input_order)?;
+            Ok(Worker::new(Backend::OnnxRuntime { session, inputs }, spec.images, outputs.len()))
         });
         let workers = workers.collect::<Result<_, ort::Error>>()?;
         Ok(Self { input: spec.dims, images_per_run: spec.images, outputs, workers, notices })
@@ -275,13 +276,13 @@ impl Engine {
 
 impl Worker {
     fn new(backend: Backend, images: usize, outputs: usize) -> Self {
-        Self { backend, images, dims: vec![Vec::new(); outputs], whole: vec![Vec::new(); outputs] }
+        Self { backend, images, dims: vec![Vec::new(); outputs], converted: vec![Vec::new(); outputs] }
     }
 
     /// The part of the input buffer that image `slot` of the next run goes to; empty if there is no such slot.
     pub fn input(&mut self, slot: usize) -> &mut [f32] {
         let data = match &mut self.backend {
-            Backend::OnnxRuntime { input, .. } => input.extract_tensor_mut().1,
+            Backend::OnnxRuntime { inputs, .. } => inputs.picture(),
             Backend::OpenVino(request) => request.input(),
         };
         let length = data.len() / self.images.max(1);
@@ -297,23 +298,23 @@ impl Worker {
         images: usize,
         read: impl FnMut(usize, &[OutputTensor<'_>]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Self { backend, images: capacity, dims, whole } = self;
+        let Self { backend, images: capacity, dims, converted } = self;
         // outputs of other types than numbers are not read by any parser
         match backend {
-            Backend::OnnxRuntime { session, input } => {
-                let outputs = session.run(ort::inputs![&*input]).map_err(EngineError::from)?;
+            Backend::OnnxRuntime { session, inputs } => {
+                let outputs = session.run(inputs.values()).map_err(EngineError::from)?;
                 let values: Vec<_> = outputs.iter().collect();
-                let values = values.iter().zip(whole).filter_map(|((name, value), whole)| {
-                    let (shape, data) = numbers(value, whole)?;
+                let values = values.iter().zip(converted).filter_map(|((name, value), converted)| {
+                    let (shape, data) = numbers(value, converted)?;
                     Some((*name, shape, data))
                 });
                 hand_out(values, dims, *capacity, images, read)
             }
             Backend::OpenVino(request) => {
                 let (names, answers) = request.run()?;
-                let values = names.iter().zip(&answers).zip(whole);
-                let values = values.filter_map(|((name, answer), whole)| {
-                    Some((name.as_str(), answer.shape(), answer.numbers(whole)?))
+                let values = names.iter().zip(&answers).zip(converted);
+                let values = values.filter_map(|((name, answer), converted)| {
+                    Some((name.as_str(), answer.shape(), answer.numbers(converted)?))
                 });
                 hand_out(values, dims, *capacity, images, read)
             }
@@ -354,21 +355,25 @@ fn hand_out<'a, E: From<EngineError>>(
     Ok(())
 }
 
-/// Shape and elements of an output; whole numbers are copied to `whole`.
-fn numbers<'a>(value: &'a DynValue, whole: &'a mut Vec<f32>) -> Option<(&'a [i64], &'a [f32])> {
+/// Shape and elements of an output; numbers of other types are copied to `converted`.
+fn numbers<'a>(value: &'a DynValue, converted: &'a mut Vec<f32>) -> Option<(&'a [i64], &'a [f32])> {
     if let Ok((shape, data)) = value.try_extract_tensor::<f32>() {
         return Some((shape, data));
     }
-    whole.clear();
+    converted.clear();
     let shape = if let Ok((shape, data)) = value.try_extract_tensor::<i64>() {
-        whole.extend(data.iter().map(|&number| number as f32));
+        converted.extend(data.iter().map(|&number| number as f32));
+        shape
+    } else if let Ok((shape, data)) = value.try_extract_tensor::<f16>() {
+        converted.resize(data.len(), 0.0);
+        data.convert_to_f32_slice(converted);
         shape
     } else {
         let (shape, data) = value.try_extract_tensor::<i32>().ok()?;
-        whole.extend(data.iter().map(|&number| number as f32));
+        converted.extend(data.iter().map(|&number| number as f32));
         shape
     };
-    Some((shape, whole))
+    Some((shape, converted))
 }
 
 /// A session that keeps to the thread that calls it.

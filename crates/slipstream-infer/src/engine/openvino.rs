@@ -13,7 +13,7 @@ use openvino::{
 
 use super::EngineError;
 use super::library::{find, libraries};
-use super::spec::InputSpec;
+use super::spec::{InputSpec, Number};
 use crate::config::{ExecutionProvider, InferConfig, NetworkMode};
 use crate::model::LoadedModel;
 use crate::parse::{F32, TensorInfo};
@@ -113,6 +113,16 @@ pub(super) fn compile(
         (0..model.get_inputs_len().map_err(words)?).map(|index| describe(&model.get_input_by_index(index)?));
     let inputs = inputs.collect::<Result<Vec<_>, _>>().map_err(words)?;
     let spec = InputSpec::read(config, path, &inputs)?;
+    if let Some(other) = spec.others.first() {
+        return Err(failed(format!(
+            "{}: it has a second input, {}: use engine=cpu",
+            path.display(),
+            other.name
+        )));
+    }
+    if spec.number != Number::F32 {
+        return Err(failed(format!("{}: it takes 16-bit numbers: use engine=cpu", path.display())));
+    }
     let shape = spec.shape(config.network_input_order);
     let fixed = PartialShape::new_static(4, &shape).map_err(words)?;
     model.reshape_single_input(&fixed).map_err(words)?;
@@ -197,6 +207,10 @@ impl Answer {
             ElementType::F32 => return tensor.get_data().ok(),
             ElementType::I64 => {
                 whole.extend(tensor.get_data::<i64>().ok()?.iter().map(|&number| number as f32));
+            }
+            ElementType::F16 => {
+                let halves = tensor.get_data::<half::f16>().ok()?;
+                whole.extend(halves.iter().map(|number| number.to_f32()));
             }
             ElementType::I32 => {
                 whole.extend(tensor.get_data::<i32>().ok()?.iter().map(|&number| number as f32));

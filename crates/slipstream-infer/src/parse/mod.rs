@@ -50,7 +50,7 @@ pub struct TensorInfo {
 impl TensorInfo {
     /// Whether the elements are numbers that parsers can read.
     pub fn is_readable(&self) -> bool {
-        self.element == F32 || self.is_whole()
+        self.element == F32 || HALF.contains(&self.element.as_str()) || self.is_whole()
     }
 
     /// Whether the elements are whole numbers: counts, classes.
@@ -62,7 +62,9 @@ impl TensorInfo {
 /// Name of the element type that parsers read.
 pub(crate) const F32: &str = "f32";
 /// Names of the element types that are turned into [`F32`].
-const WHOLE: [&str; 2] = ["int32", "int64"];
+const WHOLE: [&str; 4] = ["int32", "int64", "i32", "i64"];
+/// Names of 16-bit floating point numbers, which are turned into [`F32`] too.
+const HALF: [&str; 2] = ["float16", "f16"];
 
 impl fmt::Display for TensorInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,5 @@
-"""Makes models in ../data whose answers can be told by hand: a classifier, a segmentation network, and two that give boxes
-with masks.
+"""Makes models in ../data whose answers can be told by hand: a classifier, also in 16-bit numbers, a segmentation network, two
+that give boxes with masks, and two that are told by a second input in which pixels to give their boxes.
 
 Inputs are RGB in 0...1. Cells are 16 x 16 pixels of a picture of 48 x 32; blocks are 4 x 4 pixels.
 Run it with the packages onnx and numpy: python tiny_networks.py
@@ -22,13 +22,14 @@ def constant(name, value, dtype=np.float32):
     return numpy_helper.from_array(np.array(value, dtype=dtype), name)
 
 
-def save(name, input_shape, nodes, outputs, constants):
-    value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+def save(name, input_shape, nodes, outputs, constants, element=TensorProto.FLOAT, others=()):
+    """`others` are (name, type of element) of further inputs [batch, 2]."""
+    value = lambda name, shape, element=element: helper.make_tensor_value_info(name, element, shape)
     graph = helper.make_graph(
         [helper.make_node(kind, inputs, [output], **attrs) for kind, inputs, output, attrs in nodes],
         name,
-        [value("images", input_shape)],
-        [value(output, shape) for output, shape in outputs],
+        [value("images", input_shape), *(value(other, [input_shape[0], 2], kind) for other, kind in others)],
+        [value(*output) for output in outputs],
         constants,
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
@@ -37,7 +38,11 @@ def save(name, input_shape, nodes, outputs, constants):
 
 
 # Two attributes: the share of each channel in the mean colour, and how dark and bright it is.
-for name, batch in {"colors": "batch", "colors_batch4": 4}.items():
+for name, batch, element, number in [
+    ("colors", "batch", TensorProto.FLOAT, np.float32),
+    ("colors_batch4", 4, TensorProto.FLOAT, np.float32),
+    ("colors_half", "batch", TensorProto.FLOAT16, np.float16),
+]:
     save(
         name,
         [batch, 3, 8, 8],
@@ -53,10 +58,11 @@ for name, batch in {"colors": "batch", "colors_batch4": 4}.items():
         [("color", [batch, 3]), ("brightness", [batch, 2])],
         [
             constant("axis", [1], np.int64),
-            constant("least", 1e-6),
-            constant("three", 3.0),
-            constant("one", 1.0),
+            constant("least", 1e-6, number),
+            constant("three", 3.0, number),
+            constant("one", 1.0, number),
         ],
+        element,
     )
 
 pool = ("AveragePool", ["images"], "pooled", {"kernel_shape": [BLOCK, BLOCK], "strides": [BLOCK, BLOCK]})
@@ -127,4 +133,59 @@ save(
         constant("half", 0.5),
         constant("steep", 20.0),
     ],
+)
+
+# The same cells as boxes, in the pixels that a further input asks for: once as RT-DETR has it, once as PaddleDetection does.
+confidence = [*coverage, ("Squeeze", ["confidence", "last"], "scores", {})]
+labels = [("Mul", ["scores", "none"], "zeros", {}), ("Cast", ["zeros"], "labels", {"to": TensorProto.INT64})]
+results = [("labels", ["batch", CELLS], TensorProto.INT64), ("boxes", ["batch", CELLS, 4]), ("scores", ["batch", CELLS])]
+corners = constant("corners", [[[l, t, r, b] for t, l, b, r in edges]])
+common = [
+    constant("rows", [-1, CELLS, 1], np.int64),
+    constant("last", [2], np.int64),
+    constant("one_row", [-1, 1, 4], np.int64),
+    constant("none", 0.0),
+    corners,
+]
+scaled = [("Reshape", ["four", "one_row"], "side", {}), ("Mul", ["corners", "side"], "boxes", {})]
+save(
+    "target_sizes",
+    ["batch", 3, HEIGHT, WIDTH],
+    [
+        *confidence,
+        *labels,
+        ("Cast", ["orig_target_sizes"], "size", {"to": TensorProto.FLOAT}),
+        ("Concat", ["size", "size"], "four", {"axis": 1}),
+        *scaled,
+    ],
+    results,
+    common,
+    others=[("orig_target_sizes", TensorProto.INT64)],
+)
+save(
+    "scale_factor",
+    ["batch", 3, HEIGHT, WIDTH],
+    [
+        *confidence,
+        *labels,
+        ("Div", ["im_shape", "scale_factor"], "shape", {}),
+        ("Gather", ["shape", "turned"], "size", {"axis": 1}),
+        ("Concat", ["size", "size"], "four", {"axis": 1}),
+        *scaled,
+    ],
+    results,
+    [*common, constant("turned", [1, 0], np.int64)],
+    others=[("im_shape", TensorProto.FLOAT), ("scale_factor", TensorProto.FLOAT)],
+)
+save(
+    "unknown_input",
+    ["batch", 3, HEIGHT, WIDTH],
+    [
+        *confidence,
+        ("ReduceMax", ["temperature"], "warmest", {"axes": [1]}),
+        ("Mul", ["scores", "warmest"], "warm", {}),
+    ],
+    [("warm", ["batch", CELLS])],
+    [constant("rows", [-1, CELLS, 1], np.int64), constant("last", [2], np.int64)],
+    others=[("temperature", TensorProto.FLOAT)],
 )
