@@ -102,35 +102,70 @@ pub enum ConfigError {
 
 /// One `key=value` pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
+pub struct Entry {
+    /// What stands before the `=`.
+    pub key: String,
     /// The text, lists joined by `;`.
-    pub(crate) value: String,
-    pub(crate) line: usize,
+    pub value: String,
+    /// Number of the line, from 1.
+    pub line: usize,
 }
 
 /// A named group of pairs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Group {
-    pub(crate) name: String,
-    pub(crate) line: usize,
-    pub(crate) entries: Vec<Entry>,
+pub struct Group {
+    /// What stands in the brackets.
+    pub name: String,
+    /// Number of the line where the group begins, from 1.
+    pub line: usize,
+    /// The pairs; no key appears twice.
+    pub entries: Vec<Entry>,
 }
 
 /// All groups of a file in the order in which they first appear; no group and no key appears twice.
 #[derive(Debug)]
-pub(crate) struct Document {
-    pub(crate) file: Arc<Path>,
-    pub(crate) groups: Vec<Group>,
-    pub(crate) notices: Vec<Notice>,
+pub struct Document {
+    /// The file.
+    pub file: Arc<Path>,
+    /// The groups.
+    pub groups: Vec<Group>,
+    /// What the file's author should know.
+    pub notices: Vec<Notice>,
 }
 
 impl Document {
+    /// Reads a file: YAML if its name ends in `.yml` or `.yaml`, else INI as GLib's GKeyFile has it.
+    ///
+    /// # Errors
+    /// If the file cannot be read or a line is not what the format allows.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let bytes =
+            std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|&&byte| byte == b'\n').count();
+            Self::new(path).syntax(line, "the text is not UTF-8")
+        })?;
+        Self::parse(text, path)
+    }
+
+    /// Reads the text of a file; `path` decides about the format.
+    ///
+    /// # Errors
+    /// If a line is not what the format allows.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let text = text.trim_start_matches('\u{feff}');
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("yml" | "yaml") => super::yaml::parse(text, path),
+            _ => super::ini::parse(text, path),
+        }
+    }
+
     pub(crate) fn new(file: &Path) -> Self {
         Self { file: file.into(), groups: Vec::new(), notices: Vec::new() }
     }
 
-    pub(crate) fn location(&self, line: usize) -> Location {
+    /// A line of this file.
+    pub fn location(&self, line: usize) -> Location {
         Location { file: self.file.clone(), line }
     }
 

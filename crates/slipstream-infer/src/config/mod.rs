@@ -14,11 +14,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use class_attrs::ClassAttrs;
-use document::Document;
-pub use document::{ConfigError, Location, Notice};
+pub use document::{ConfigError, Document, Entry, Group, Location, Notice};
 pub use labels::Labels;
 use slipstream_meta::Size;
-use value::Field;
+pub use value::Field;
 
 /// What a detector loads and how it treats pictures and boxes.
 ///
@@ -364,13 +363,7 @@ impl InferConfig {
 
     /// The same, with the paths as the file has them.
     pub(crate) fn read(path: &Path) -> Result<(Self, Vec<Notice>), ConfigError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let text = std::str::from_utf8(&bytes).map_err(|error| {
-            let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|&&byte| byte == b'\n').count();
-            Document::new(path).syntax(line, "the text is not UTF-8")
-        })?;
-        Self::parse(text, path)
+        Self::from_document(Document::read(path)?, path)
     }
 
     /// Reads the text of a config file. `path` decides about the format and is where relative paths start.
@@ -379,13 +372,7 @@ impl InferConfig {
     /// If a line is not understood or a value is not allowed.
     pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<(Self, Vec<Notice>), ConfigError> {
         let path = path.as_ref();
-        let text = text.trim_start_matches('\u{feff}');
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        let document = match extension {
-            Some("yml" | "yaml") => yaml::parse(text, path)?,
-            _ => ini::parse(text, path)?,
-        };
-        Self::from_document(document, path)
+        Self::from_document(Document::parse(text, path)?, path)
     }
 
     fn from_document(mut document: Document, path: &Path) -> Result<(Self, Vec<Notice>), ConfigError> {

@@ -9,26 +9,33 @@ use super::document::{ConfigError, Entry, Location};
 
 /// One pair of a config file with all that an error about it has to name.
 #[derive(Clone, Copy)]
-pub(super) struct Field<'a> {
-    pub(super) file: &'a std::sync::Arc<Path>,
-    pub(super) group: &'a str,
-    pub(super) entry: &'a Entry,
+pub struct Field<'a> {
+    /// The file.
+    pub file: &'a std::sync::Arc<Path>,
+    /// Name of the group.
+    pub group: &'a str,
+    /// The pair.
+    pub entry: &'a Entry,
 }
 
 impl<'a> Field<'a> {
-    pub(super) fn key(&self) -> &'a str {
+    /// The key.
+    pub fn key(&self) -> &'a str {
         &self.entry.key
     }
 
-    pub(super) fn text(&self) -> &'a str {
+    /// The value without blanks around it.
+    pub fn text(&self) -> &'a str {
         self.entry.value.trim()
     }
 
-    pub(super) fn location(&self) -> Location {
+    /// Where it stands.
+    pub fn location(&self) -> Location {
         Location { file: self.file.clone(), line: self.entry.line }
     }
 
-    pub(super) fn wrong(&self, allowed: impl Into<String>) -> ConfigError {
+    /// The error that the value cannot be taken; `allowed` says what can.
+    pub fn wrong(&self, allowed: impl Into<String>) -> ConfigError {
         ConfigError::Value {
             location: self.location(),
             group: self.group.to_owned(),
@@ -39,7 +46,10 @@ impl<'a> Field<'a> {
     }
 
     /// A whole number within `range`.
-    pub(super) fn int<T>(&self, range: RangeInclusive<T>) -> Result<T, ConfigError>
+    ///
+    /// # Errors
+    /// If it is anything else.
+    pub fn int<T>(&self, range: RangeInclusive<T>) -> Result<T, ConfigError>
     where
         T: FromStr + PartialOrd + Display,
     {
@@ -49,24 +59,36 @@ impl<'a> Field<'a> {
     }
 
     /// A whole number of 0 or more.
-    pub(super) fn count(&self) -> Result<u32, ConfigError> {
+    ///
+    /// # Errors
+    /// If it is anything else.
+    pub fn count(&self) -> Result<u32, ConfigError> {
         self.int(0..=u32::MAX)
     }
 
     /// A finite number.
-    pub(super) fn float(&self) -> Result<f32, ConfigError> {
+    ///
+    /// # Errors
+    /// If it is anything else.
+    pub fn float(&self) -> Result<f32, ConfigError> {
         number(self.text()).ok_or_else(|| self.wrong("expected a number"))
     }
 
     /// A finite number within `range`.
-    pub(super) fn float_in(&self, range: RangeInclusive<f32>) -> Result<f32, ConfigError> {
+    ///
+    /// # Errors
+    /// If it is anything else.
+    pub fn float_in(&self, range: RangeInclusive<f32>) -> Result<f32, ConfigError> {
         number(self.text())
             .filter(|value| range.contains(value))
             .ok_or_else(|| self.wrong(format!("expected a number from {} to {}", range.start(), range.end())))
     }
 
     /// 0 or 1, or the words for them.
-    pub(super) fn flag(&self) -> Result<bool, ConfigError> {
+    ///
+    /// # Errors
+    /// If it is anything else.
+    pub fn flag(&self) -> Result<bool, ConfigError> {
         match self.text() {
             "0" | "false" | "False" => Ok(false),
             "1" | "true" | "True" => Ok(true),
@@ -75,7 +97,7 @@ impl<'a> Field<'a> {
     }
 
     /// One of a set of numbered choices: number, meaning in words, value.
-    pub(super) fn choice<T: Copy>(&self, choices: &[(u32, &str, T)]) -> Result<T, ConfigError> {
+    pub fn choice<T: Copy>(&self, choices: &[(u32, &str, T)]) -> Result<T, ConfigError> {
         let number = self.text().parse().ok();
         choices.iter().find(|choice| Some(choice.0) == number).map(|choice| choice.2).ok_or_else(|| {
             let allowed: Vec<_> =
@@ -85,7 +107,7 @@ impl<'a> Field<'a> {
     }
 
     /// One of a set of words.
-    pub(super) fn word<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, ConfigError> {
+    pub fn word<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, ConfigError> {
         choices.iter().find(|(word, _)| *word == self.text()).map(|(_, value)| *value).ok_or_else(|| {
             let allowed: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
             self.wrong(format!("expected {}", allowed.join(", ")))
@@ -93,26 +115,32 @@ impl<'a> Field<'a> {
     }
 
     /// The parts of a `;`-separated list; a `;` at the end adds none.
-    pub(super) fn parts(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub fn parts(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let text = self.text();
         let text = text.strip_suffix(';').unwrap_or(text);
         text.split(';').map(str::trim).filter(move |_| !text.is_empty())
     }
 
     /// A `;`-separated list of finite numbers.
-    pub(super) fn floats(&self) -> Result<Vec<f32>, ConfigError> {
+    ///
+    /// # Errors
+    /// If it is anything else.
+    pub fn floats(&self) -> Result<Vec<f32>, ConfigError> {
         let list: Option<_> = self.parts().map(number).collect();
         list.ok_or_else(|| self.wrong("expected numbers separated by ;"))
     }
 
     /// A `;`-separated list of whole numbers of 0 or more.
-    pub(super) fn counts(&self) -> Result<Vec<u32>, ConfigError> {
+    ///
+    /// # Errors
+    /// If it is anything else.
+    pub fn counts(&self) -> Result<Vec<u32>, ConfigError> {
         let list: Result<_, _> = self.parts().map(str::parse).collect();
         list.map_err(|_| self.wrong("expected whole numbers separated by ;"))
     }
 
     /// A path, relative to the folder of the config file; `None` if the value is empty.
-    pub(super) fn path(&self) -> Option<PathBuf> {
+    pub fn path(&self) -> Option<PathBuf> {
         let text = self.text();
         let folder = self.file.parent().unwrap_or(Path::new(""));
         (!text.is_empty()).then(|| folder.join(text))
