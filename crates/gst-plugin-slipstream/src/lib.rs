@@ -25,6 +25,15 @@ mod transform;
 
 pub use slipstream_buffer::{frame, meta};
 
+/// `format!` for enumerations of GObject with `allow_name_conflict`, to be imported as `format` where they are derived:
+/// glib's macro (0.22) expects the same type from it as that of a literal. Runs once for each type, so what it leaks is small.
+#[macro_export]
+macro_rules! format_type_name {
+    ($($arguments:tt)*) => {
+        &*::std::boxed::Box::leak(::std::format!($($arguments)*).into_boxed_str())
+    };
+}
+
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     mux::register(plugin)?;
     infer::register(plugin)?;

@@ -16,7 +16,8 @@ use crate::parse::TensorInfo;
 use crate::runner::{Answer, Region, Runner, Timings};
 use crate::segment::ClassMap;
 
-/// What a network told about a picture or a part of it. Positions are in the picture's pixels.
+/// What a network told about a picture or a part of it. Positions are in pixels of the
+/// region's frame.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Analysis {
     /// What a detector or an instance segmentation network found, by class and falling confidence.

@@ -83,11 +83,11 @@ impl Detector {
     /// # Errors
     /// If the model fails on one of them.
     pub fn detect(&mut self, pictures: &[Picture<'_>]) -> Result<Vec<Vec<Detection>>, InferError> {
-        let regions: Vec<_> = pictures.iter().map(|&picture| Region { picture, rect: None }).collect();
+        let regions: Vec<_> = pictures.iter().map(|&picture| Region::whole(picture)).collect();
         self.detect_regions(&regions)
     }
 
-    /// The objects in each part of a picture, in the picture's pixels, by class and falling confidence. Boxes are clipped to
+    /// The objects in each part of a picture, in the pixels of its region's frame, by class and falling confidence. Boxes are clipped to
     /// the part.
     ///
     /// # Errors
@@ -152,7 +152,7 @@ pub(crate) fn thresholds(config: &InferConfig, classes: u32) -> Vec<f32> {
     (0..classes).map(|class| config.attrs(class).pre_cluster_threshold).collect()
 }
 
-/// A box on the network's input in the picture's pixels, if it is to be reported.
+/// A box on the network's input in the frame's pixels, if it is to be reported.
 pub(crate) fn placed(config: &InferConfig, answer: &Answer<'_>, class_id: u32, rect: &Rect) -> Option<Rect> {
     if config.filter_out_class_ids.contains(&class_id) {
         return None;
@@ -162,7 +162,7 @@ pub(crate) fn placed(config: &InferConfig, answer: &Answer<'_>, class_id: u32, r
         rect = rect.intersection(region)?;
     }
     let (attrs, crop) = (config.attrs(class_id), config.crop_objects_to_roi_boundary);
-    keep_in_frame(&mut rect, attrs, answer.region.picture.size(), crop).then_some(rect)
+    keep_in_frame(&mut rect, attrs, answer.region.frame, crop).then_some(rect)
 }
 
 /// What positions in a frame lose by being 32-bit numbers, in pixels, with room to spare.

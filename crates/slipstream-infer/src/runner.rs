@@ -18,8 +18,29 @@ use crate::tensor::{Preprocess, Scratch, Transform};
 pub struct Region<'a> {
     /// The picture.
     pub picture: Picture<'a>,
-    /// The part, in the picture's pixels; `None` for all of it.
+    /// Size of the frame that the picture stands for: `rect` and all that is found are in pixels of the frame. Size limits
+    /// and margins of the config are, too.
+    pub frame: Size,
+    /// The part, in the frame's pixels; `None` for all of it.
     pub rect: Option<Rect>,
+}
+
+impl<'a> Region<'a> {
+    /// All of a picture, in its own pixels.
+    pub fn whole(picture: Picture<'a>) -> Self {
+        Self { picture, frame: picture.size(), rect: None }
+    }
+
+    /// A part of a picture, in its own pixels.
+    pub fn part(picture: Picture<'a>, rect: Rect) -> Self {
+        Self { picture, frame: picture.size(), rect: Some(rect) }
+    }
+
+    /// The same of a picture that stands for a frame of size `frame`, in whose pixels the part is.
+    #[must_use]
+    pub fn in_frame(self, frame: Size) -> Self {
+        Self { frame, ..self }
+    }
 }
 
 /// Work done so far, summed over all workers.
@@ -215,7 +236,8 @@ impl<R> Step<'_, R> {
         let mut transforms = Vec::with_capacity(regions.len());
         for (slot, region) in regions.iter().enumerate() {
             let tensor = worker.input(slot);
-            transforms.push(self.preprocess.run(scratch, &region.picture, region.rect.as_ref(), tensor)?);
+            let Region { picture, frame, rect } = region;
+            transforms.push(self.preprocess.run_in(scratch, picture, *frame, rect.as_ref(), tensor)?);
         }
         let prepared = Instant::now();
         let mut parse = Duration::ZERO;

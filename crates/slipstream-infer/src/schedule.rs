@@ -12,6 +12,8 @@ pub enum Policy {
     /// Of each source one frame, then that many not (`interval` of the config). Each batch gets an even share of the
     /// sources. 0 chooses every frame.
     Interval(u32),
+    /// All frames of one batch, then that many batches not, as DeepStream understands `interval`.
+    Batches(u32),
     /// As many frames of each batch as can be looked at in a share of the time from one batch to the next.
     Budget {
         /// The share, in 0…1.
@@ -125,6 +127,10 @@ impl Scheduler {
         let batch = self.batch;
         self.sources.retain(|_, source| batch - source.seen < FORGET_AFTER);
 
+        if let Policy::Batches(interval) = self.policy {
+            let has_turn = (self.batch - 1).is_multiple_of(u64::from(interval) + 1);
+            return vec![has_turn; frames.len()];
+        }
         if self.policy == Policy::Interval(0) {
             frames.iter().for_each(|&source| self.choose(source));
             return vec![true; frames.len()];
@@ -167,7 +173,7 @@ impl Scheduler {
     /// Greatest number of frames that are chosen from a batch.
     pub fn images_per_batch(&self) -> usize {
         match self.policy {
-            Policy::Interval(0) => usize::MAX,
+            Policy::Interval(0) | Policy::Batches(_) => usize::MAX,
             Policy::Interval(interval) => self.sources.len().div_ceil(interval as usize + 1).max(1),
             Policy::Budget { share, period } => self.pace.images(share, period),
         }
@@ -185,7 +191,7 @@ impl Scheduler {
     fn is_due(&self, source: &Source) -> bool {
         match self.policy {
             Policy::Interval(interval) => source.chosen.is_none() || source.frames > interval,
-            Policy::Budget { .. } => true,
+            Policy::Budget { .. } | Policy::Batches(_) => true,
         }
     }
 
@@ -220,6 +226,12 @@ mod tests {
             }
         }
         turns
+    }
+
+    #[test]
+    fn whole_batches_have_turns_where_that_is_asked_for() {
+        let turns = turns(&mut Scheduler::new(Policy::Batches(2), 1), &[4, 7, 7], 9);
+        assert_eq!(turns, vec![vec![0, 3, 6]; 3]);
     }
 
     #[test]

@@ -106,9 +106,58 @@ fn regions_are_looked_at_alone_and_letterboxed() {
     let size = Size::new(200, 100);
     let data = cells(size, 20, &[(2, 2), (3, 2), (2, 3), (3, 3), (8, 1)]);
     // 40 × 40 at (40, 40), wholly white, becomes 32 × 32 with 8 black pixels left and right
-    let region = Region { picture: rgb(size, &data), rect: Some(Rect::new(39.5, 39.5, 40.9, 40.9)) };
+    let region = Region::part(rgb(size, &data), Rect::new(39.5, 39.5, 40.9, 40.9));
     let found = detector.detect_regions(&[region]).unwrap();
     assert_eq!(rects(&found[0]), [[50, 40, 70, 60], [50, 60, 70, 79]]);
+}
+
+#[test]
+fn a_picture_may_stand_for_a_larger_frame() {
+    let (size, frame) = (Size::new(640, 360), Size::new(1920, 1080));
+    let data = cells(size, 120, &[(0, 0), (2, 1), (4, 2)]);
+    let picture = rgb(size, &data);
+    let found = |more: &str, region: Region<'_>| {
+        let (property, attrs) = more.split_once('|').unwrap();
+        let config = format!("{}{attrs}", MODEL.replace("0.6", "0.3").replace("cluster-mode=4", property));
+        Some(detector(&config)?.detect_regions(&[region]).unwrap().remove(0))
+    };
+    let part = Rect::new(120.0, 0.0, 400.0, 300.0);
+    for keys in [
+        "cluster-mode=4|",
+        "cluster-mode=4\nmaintain-aspect-ratio=1|",
+        "cluster-mode=2|nms-iou-threshold=0.3\n",
+    ] {
+        for (own, framed) in [
+            (Region::whole(picture), Region::whole(picture).in_frame(frame)),
+            (Region::part(picture, part), Region::part(picture, part.scaled(3.0, 3.0)).in_frame(frame)),
+        ] {
+            let Some(own) = found(keys, own) else { return };
+            let framed = found(keys, framed).unwrap();
+            assert!(!own.is_empty() && own.len() == framed.len(), "{own:?} {framed:?}");
+            for (own, framed) in own.iter().zip(&framed) {
+                let wanted = own.rect.scaled(3.0, 3.0);
+                let edges = |rect: &Rect| [rect.left, rect.top, rect.right(), rect.bottom()];
+                let near =
+                    edges(&wanted).into_iter().zip(edges(&framed.rect)).all(|(a, b)| (a - b).abs() < 1e-3);
+                assert!(near && own.confidence == framed.confidence, "{wanted:?} {framed:?}");
+            }
+        }
+    }
+    // limits and margins are in pixels of the frame: boxes are 213 × 180 on the picture and 640 × 540 on the frame
+    let count = |attrs: &str, region| found(&format!("cluster-mode=4|{attrs}\n"), region).unwrap().len();
+    let (whole, framed) = (Region::whole(picture), Region::whole(picture).in_frame(frame));
+    let all = count("", whole);
+    assert_eq!((count("detected-min-w=400", whole), count("detected-min-w=400", framed)), (0, all));
+    assert_eq!((count("detected-max-h=400", whole), count("detected-max-h=400", framed)), (all, 0));
+    assert!(count("roi-bottom-offset=500", framed) < all && count("roi-bottom-offset=500", framed) > 0);
+
+    // a picture that is stretched keeps the frame's shape, not its own
+    let square = Size::new(360, 360);
+    let data = cells(square, 120, &[(1, 1)]);
+    let squeezed = Region::whole(rgb(square, &data)).in_frame(frame);
+    let on_frame = found("cluster-mode=4\nmaintain-aspect-ratio=1|", squeezed).unwrap();
+    let stretched = found("cluster-mode=4\nmaintain-aspect-ratio=0|", squeezed).unwrap();
+    assert!(on_frame.len() == 1 && stretched.len() == 2, "{on_frame:?} {stretched:?}");
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn rgb(size: Size, data: &[u8]) -> Picture<'_> {
 }
 
 fn whole<'a>(picture: Picture<'a>) -> Region<'a> {
-    Region { picture, rect: None }
+    Region::whole(picture)
 }
 
 /// Attribute, class, label and probability in percent.
@@ -76,13 +76,10 @@ fn a_classifier_names_what_is_in_each_crop() {
     let size = Size::new(120, 20);
     let data = pixels(size, |x, _| FIELDS[x as usize / 20].0);
     let regions: Vec<_> = (0..6)
-        .map(|field| Region {
-            picture: rgb(size, &data),
-            rect: Some(Rect::new(field as f32 * 20.0, 0.0, 20.0, 20.0)),
-        })
+        .map(|field| Region::part(rgb(size, &data), Rect::new(field as f32 * 20.0, 0.0, 20.0, 20.0)))
         .collect();
-    // alone, and filled into runs of four
-    for model in ["colors.onnx", "colors_batch4.onnx"] {
+    // alone, filled into runs of four, in 16-bit numbers
+    for model in ["colors.onnx", "colors_batch4.onnx", "colors_half.onnx"] {
         let Some(mut analyzer) =
             analyzer(&format!("{COLORS}\nclassifier-type=paint").replace("colors.onnx", model))
         else {
@@ -164,7 +161,7 @@ fn a_padded_map_says_which_part_of_the_picture_it_covers() {
     let size = Size::new(200, 100);
     let data = pixels(size, |x, y| if (80..120).contains(&x) && y < 40 { [0, 0, 255] } else { [255, 0, 0] });
     // 40 × 40 becomes 32 × 32 in the middle of 48 × 32
-    let region = Region { picture: rgb(size, &data), rect: Some(Rect::new(80.0, 0.0, 40.0, 40.0)) };
+    let region = Region::part(rgb(size, &data), Rect::new(80.0, 0.0, 40.0, 40.0));
     let map = analyzer.analyze(&[region]).unwrap().pop().unwrap().segmentation.unwrap();
     assert_eq!(map.rect, Rect::new(70.0, 0.0, 60.0, 40.0));
     for (column, row) in (0..12).flat_map(|x| (0..8).map(move |y| (x, y))) {
@@ -246,7 +243,7 @@ fn raw_tensors_are_the_model_s_own() {
         ),
     ] {
         let Some(mut analyzer) = analyzer(keys) else { return };
-        let region = Region { picture: rgb(size, &data), rect: Some(Rect::new(4.0, 2.0, 10.0, 10.0)) };
+        let region = Region::part(rgb(size, &data), Rect::new(4.0, 2.0, 10.0, 10.0));
         let analysis = analyzer.analyze(&[region]).unwrap().pop().unwrap();
         assert_eq!(analysis.classifications.is_empty(), keys.contains("network-type=100"));
         let tensors = analysis.tensors.unwrap();

@@ -187,6 +187,7 @@ impl SlipDemux {
 #[glib::object_subclass]
 impl ObjectSubclass for SlipDemux {
     const NAME: &'static str = "GstSlipDemux";
+    const ALLOW_NAME_CONFLICT: bool = true;
     type Type = super::SlipDemux;
     type ParentType = gst::Element;
 

@@ -11,10 +11,17 @@ use slipstream_meta::Rect;
 use super::imp::CAT;
 use crate::frame::{map_readable, picture};
 use crate::meta::BatchPicture;
+use crate::transform::size_of;
+
+/// A picture, and where it lies in the pixels of its frame.
+pub(super) struct View {
+    pub(super) picture: BatchPicture,
+    pub(super) area: Rect,
+}
 
 /// Objects to look at, each on one of the pictures.
 pub(super) struct Job {
-    pub(super) pictures: Vec<BatchPicture>,
+    pub(super) pictures: Vec<View>,
     /// Number of the picture, the object, and where it is.
     pub(super) objects: Vec<(usize, Candidate, Rect)>,
 }
@@ -108,17 +115,23 @@ pub(super) fn run(analyzer: &mut Analyzer, job: &Job) -> Result<Answers, Box<Inf
     let mapped: Vec<_> = job
         .pictures
         .iter()
-        .map(|picture| map_readable(&picture.buffer, &picture.info).map_err(readable).ok())
+        .map(|View { picture, .. }| map_readable(&picture.buffer, &picture.info).map_err(readable).ok())
         .collect();
     let views: Vec<_> =
         mapped.iter().map(|map| map.as_ref().and_then(|map| picture(map).map_err(readable).ok())).collect();
     let (mut objects, mut regions) = (Vec::new(), Vec::new());
     for &(index, candidate, rect) in &job.objects {
-        if let Some(Some(picture)) = views.get(index) {
-            objects.push((candidate, rect));
-            regions.push(Region { picture: *picture, rect: Some(rect) });
+        if let (Some(Some(picture)), Some(View { area, .. })) = (views.get(index), job.pictures.get(index)) {
+            objects.push((candidate, rect, *area));
+            let own = rect.shifted(-area.left, -area.top);
+            regions.push(Region::part(*picture, own).in_frame(size_of(area)));
         }
     }
     let found = analyzer.analyze(&regions)?;
-    Ok(objects.into_iter().zip(found).map(|((candidate, rect), found)| (candidate, rect, found)).collect())
+    let placed = objects.into_iter().zip(found).map(|((candidate, rect, area), found)| {
+        let is_moved = (area.left, area.top) != (0.0, 0.0);
+        let found = if is_moved { found.moved(&Rect::of_size(size_of(&area)), &area) } else { found };
+        (candidate, rect, found)
+    });
+    Ok(placed.collect())
 }

@@ -1,4 +1,4 @@
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use gst::{glib, prelude::*};
@@ -7,15 +7,15 @@ use gst_base::{prelude::*, subclass::prelude::*};
 use gst_video::VideoFormat;
 use parking_lot::Mutex;
 use slipstream_infer::config::{self, InferConfig, NetworkType};
-use slipstream_infer::{Analyzer, InferError, Timings};
+use slipstream_infer::{Analyzer, InferError, Policy, Timings};
 use slipstream_meta::{FrameMeta, Size};
 
 use super::primary::Primary;
 use super::secondary::{Limits, Secondary};
 use super::settings::{Settings, properties};
-use crate::frame::picture_caps;
-use crate::meta::{Batch, BatchPicture, batch_caps, is_batch_caps};
-use crate::transform;
+use super::{Dialect, Network};
+use crate::meta::{Batch, BatchPicture};
+use crate::transform::{self, Pictures, Stream};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("slipinfer", gst::DebugColorFlags::empty(), Some("Slipstream inference"))
@@ -50,10 +50,13 @@ impl Stage {
 
 struct State {
     stage: Stage,
+    dialect: Arc<dyn Dialect>,
+    /// Which frames get a turn, where that is not up to the properties.
+    policy: Option<Policy>,
     started: Instant,
     /// Time between batches, where the caps tell.
     period: Option<Duration>,
-    plain: Option<gst_video::VideoInfo>,
+    stream: Option<Stream>,
     plain_frames: u64,
 }
 
@@ -73,7 +76,7 @@ pub struct SlipInfer {
 impl State {
     /// Goes by properties that were changed while playing.
     fn follow(&mut self, settings: &Settings) {
-        let policy = settings.policy(self.stage.config(), self.period);
+        let policy = settings.policy(self.policy, self.stage.config(), self.period);
         if let Stage::Primary(primary) = &mut self.stage {
             primary.set_policy(policy);
         }
@@ -83,14 +86,15 @@ impl State {
         &mut self,
         request: &Request,
         frames: &mut [FrameMeta],
-        pictures: &[BatchPicture],
+        pictures: Pictures<'_>,
     ) -> Result<(), Box<InferError>> {
         let now = self.started.elapsed();
+        let dialect = &*self.dialect;
         match &mut self.stage {
-            Stage::Primary(primary) => primary.look(request.hold, now, frames, pictures),
+            Stage::Primary(primary) => primary.look(request.hold, now, dialect, frames, pictures),
             Stage::Secondary(secondary) => {
                 let limits = Limits { budget: request.budget, period: self.period, hold: request.hold };
-                secondary.look(limits, now, frames, pictures)
+                secondary.look(limits, now, dialect, frames, pictures)
             }
         }
     }
@@ -100,10 +104,11 @@ impl State {
             .meta_mut::<Batch>()
             .map(|mut batch| std::mem::take(batch.content_mut()))
             .unwrap_or_default();
-        let plain = self.plain.clone();
+        let plain = self.stream.as_ref().and_then(|stream| stream.picture(buffer)).cloned();
         let done = match plain {
             None => {
-                let done = self.look(request, &mut content.meta.frames, &content.pictures);
+                let pictures = Pictures { all: &content.pictures, is_plain: false };
+                let done = self.look(request, &mut content.meta.frames, pictures);
                 let sources = &content.meta.sources;
                 let is_there = |index: u32| sources.iter().any(|source| source.pad_index == index);
                 match &mut self.stage {
@@ -122,7 +127,8 @@ impl State {
                 self.plain_frames += 1;
                 // Another reference to the pixels; they are not copied.
                 let picture = BatchPicture { buffer: buffer.copy(), info };
-                self.look(request, &mut content.meta.frames, std::slice::from_ref(&picture))
+                let pictures = Pictures { all: std::slice::from_ref(&picture), is_plain: true };
+                self.look(request, &mut content.meta.frames, pictures)
             }
         };
         Batch::attach(buffer, content);
@@ -131,7 +137,8 @@ impl State {
 }
 
 impl SlipInfer {
-    fn load(&self) -> Result<State, gst::ErrorMessage> {
+    /// The config that the properties ask for.
+    fn config(&self) -> Result<InferConfig, gst::ErrorMessage> {
         let settings = self.settings.lock().clone();
         let path = settings.config_file_path.as_deref().ok_or_else(|| {
             gst::error_msg!(
@@ -145,6 +152,16 @@ impl SlipInfer {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ["{notice}"]);
         }
         settings.apply(&mut config).map_err(|err| fail(&err))?;
+        Ok(config)
+    }
+
+    /// Loads a network and looks at pictures with it from the next buffer on, in place of any that is there. Nothing waits for
+    /// the loading but the caller.
+    pub(super) fn open(&self, network: Network) -> Result<(), gst::ErrorMessage> {
+        let settings = self.settings.lock().clone();
+        let fail = |err: &dyn std::fmt::Display| gst::error_msg!(gst::ResourceError::Settings, ["{err}"]);
+        let Network { config, policy, dialect } = network;
+        let path = config.path.clone();
         let is_secondary = config.process_mode == config::ProcessMode::Secondary;
         let can_wait = is_secondary && config.network_type == NetworkType::Classifier;
         let in_background = config.classifier_async_mode && can_wait;
@@ -161,14 +178,33 @@ impl SlipInfer {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ["{notice}"]);
         }
         analyzer.set_nice(settings.nice);
-        gst::info!(CAT, imp = self, "{} workers for {path}", analyzer.workers());
+        gst::info!(CAT, imp = self, "{} workers for {}", analyzer.workers(), path.display());
         let stage = if is_secondary {
             Stage::Secondary(Box::new(Secondary::new(analyzer, in_background).map_err(|err| fail(&err))?))
         } else {
-            let policy = settings.policy(analyzer.config(), None);
+            let policy = settings.policy(policy, analyzer.config(), None);
             Stage::Primary(Box::new(Primary::new(analyzer, policy)))
         };
-        Ok(State { stage, started: Instant::now(), period: None, plain: None, plain_frames: 0 })
+        let mut state = self.state.lock();
+        let old = state.take();
+        let (period, stream) = old.as_ref().map(|old| (old.period, old.stream.clone())).unwrap_or_default();
+        let plain_frames = old.as_ref().map_or(0, |old| old.plain_frames);
+        let started = Instant::now();
+        let new = state.insert(State { stage, dialect, policy, started, period, stream, plain_frames });
+        new.follow(&settings);
+        drop(state);
+        // Last, as a network takes its time to go.
+        drop(old);
+        Ok(())
+    }
+
+    /// Another choice of frames from the next buffer on.
+    pub(super) fn set_policy(&self, policy: Policy) {
+        let settings = self.settings.lock().clone();
+        if let Some(state) = self.state.lock().as_mut() {
+            state.policy = Some(policy);
+            state.follow(&settings);
+        }
     }
 
     fn stats(&self) -> gst::Structure {
@@ -201,6 +237,7 @@ impl SlipInfer {
 #[glib::object_subclass]
 impl ObjectSubclass for SlipInfer {
     const NAME: &'static str = "GstSlipInfer";
+    const ALLOW_NAME_CONFLICT: bool = true;
     type Type = super::SlipInfer;
     type ParentType = gst_base::BaseTransform;
 }
@@ -246,8 +283,7 @@ impl ElementImpl for SlipInfer {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let mut caps = picture_caps(FORMATS);
-            caps.merge(batch_caps());
+            let caps = transform::all_caps(&FORMATS);
             transform::pad_templates(&caps, &caps)
         });
         &TEMPLATES
@@ -260,9 +296,7 @@ impl BaseTransformImpl for SlipInfer {
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        let state = self.load()?;
-        *self.state.lock() = Some(state);
-        Ok(())
+        self.open(Network { config: self.config()?, policy: None, dialect: Arc::new(super::Native) })
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
@@ -271,19 +305,14 @@ impl BaseTransformImpl for SlipInfer {
     }
 
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
-        let plain = if is_batch_caps(incaps) {
-            None
-        } else {
-            let info = gst_video::VideoInfo::from_caps(incaps);
-            Some(info.map_err(|_| gst::loggable_error!(CAT, "cannot use caps {incaps}"))?)
-        };
+        let stream = Stream::new(incaps)?;
         let rate = incaps.structure(0).and_then(|s| s.get::<gst::Fraction>("framerate").ok());
         let period = rate
             .filter(|rate| rate.numer() > 0)
             .map(|rate| Duration::from_secs_f64(f64::from(rate.denom()) / f64::from(rate.numer())));
         let settings = self.settings.lock().clone();
         if let Some(state) = self.state.lock().as_mut() {
-            state.plain = plain;
+            state.stream = Some(stream);
             state.period = period;
             state.follow(&settings);
         }

@@ -28,28 +28,68 @@
 //!   sliposd ! videoconvert ! autovideosink
 //! ```
 
+use std::sync::Arc;
+
 use gst::{glib, prelude::*};
+use gst_base::subclass::prelude::*;
+use slipstream_infer::{InferConfig, Policy};
+use slipstream_meta::ObjectMeta;
 
 mod background;
 mod imp;
 mod primary;
+mod process_mode;
 mod secondary;
 mod settings;
 
-/// What the element looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
-#[enum_type(name = "GstSlipInferProcessMode")]
-pub enum ProcessMode {
-    /// What the config file says.
-    #[default]
-    #[enum_value(name = "As in the file", nick = "file")]
-    File = 0,
-    /// Whole frames.
-    #[enum_value(name = "Whole frames", nick = "primary")]
-    Primary = 1,
-    /// Objects that another element found.
-    #[enum_value(name = "Objects that another element found", nick = "secondary")]
-    Secondary = 2,
+pub use process_mode::ProcessMode;
+
+/// How a subclass writes down what its network told. The element itself adds nothing.
+pub trait Dialect: Send + Sync {
+    /// Completes an object that was found, before it goes onto its frame. Its box is in the pixels of the frame.
+    fn object(&self, _object: &mut ObjectMeta) {}
+
+    /// Completes an object that a classifier named: its classifications from number `first` on are new.
+    fn attributes(&self, _object: &mut ObjectMeta, _first: usize) {}
+}
+
+/// Objects as the network gives them.
+struct Native;
+
+impl Dialect for Native {}
+
+/// What a subclass asks for; see [`SlipInfer::open`].
+pub struct Network {
+    /// The network, with all that properties change about it.
+    pub config: InferConfig,
+    /// Which frames a primary network looks at; `None` as `interval` of the config says. The property `budget` comes first.
+    pub policy: Option<Policy>,
+    /// How what it tells is written down.
+    pub dialect: Arc<dyn Dialect>,
+}
+
+/// What subclasses of [`SlipInfer`] implement: nothing. They bring properties of their own, load a network with
+/// [`SlipInfer::open`] in [`start`](BaseTransformImpl::start) in place of calling their parent's, and leave the rest to their
+/// parent.
+pub trait SlipInferImpl: BaseTransformImpl + ObjectSubclass<Type: IsA<SlipInfer>> {}
+
+// SAFETY: the class has no virtual functions of its own, and its instances are set up by the parents'.
+unsafe impl<T: SlipInferImpl> IsSubclassable<T> for SlipInfer {}
+
+impl SlipInfer {
+    /// Loads a network and looks at buffers with it from the next one on, in place of any that is there: the stream goes on
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// If the network cannot be loaded; then all stays as it was.
+    pub fn open(&self, network: Network) -> Result<(), gst::ErrorMessage> {
+        self.imp().open(network)
+    }
+
+    /// Another choice of frames from the next buffer on.
+    pub fn set_policy(&self, policy: Policy) {
+        self.imp().set_policy(policy);
+    }
 }
 
 glib::wrapper! {

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use slipstream_infer::config::NetworkType;
 use slipstream_infer::{Analysis, Analyzer, InferError, Policy, Region, Scheduler};
-use slipstream_meta::{FrameMeta, ObjectMeta, Rect, Size};
+use slipstream_meta::{FrameMeta, ObjectMeta, Rect};
 
+use super::Dialect;
 use super::imp::CAT;
 use crate::frame::{FrameError, map_readable, picture};
-use crate::meta::BatchPicture;
+use crate::transform::{Pictures, size_of};
 
 /// Class of an object that stands for its whole frame.
 const NO_CLASS: i32 = -1;
@@ -19,8 +20,8 @@ const NO_CLASS: i32 = -1;
 pub(super) struct Primary {
     analyzer: Analyzer,
     scheduler: Scheduler,
-    /// What was found last on each source, and the size of that frame.
-    held: HashMap<u32, (Size, Analysis)>,
+    /// What was found last on each source, and where that frame lay.
+    held: HashMap<u32, (Rect, Analysis)>,
     skipped: u64,
 }
 
@@ -54,8 +55,9 @@ impl Primary {
         &mut self,
         hold: bool,
         now: Duration,
+        dialect: &dyn Dialect,
         frames: &mut [FrameMeta],
-        pictures: &[BatchPicture],
+        pictures: Pictures<'_>,
     ) -> Result<(), Box<InferError>> {
         let sources: Vec<u32> = frames.iter().map(|frame| frame.pad_index).collect();
         let chosen = self.scheduler.select(now, &sources);
@@ -63,44 +65,52 @@ impl Primary {
 
         // A frame that cannot be read is passed over: its camera's trouble is not the others'.
         let readable = |err: FrameError| gst::warning!(CAT, "frame not looked at: {err}");
-        let turns = (0..).zip(pictures).zip(&chosen).filter(|&(_, &chosen)| chosen);
+        let turns = (0..).zip(frames.iter()).zip(pictures.all).zip(&chosen).filter(|&(_, &chosen)| chosen);
         let (mut looked_at, mut mapped) = (Vec::new(), Vec::new());
-        for ((index, picture), _) in turns {
+        for (((index, frame), picture), _) in turns {
             match map_readable(&picture.buffer, &picture.info) {
                 Ok(map) => {
-                    looked_at.push(index);
+                    looked_at.push((index, pictures.area(frame, picture)));
                     mapped.push(map);
                 }
                 Err(err) => readable(err),
             }
         }
         let views: Vec<_> = mapped.iter().map(|map| picture(map).map_err(readable).ok()).collect();
-        let regions: Vec<_> = views.iter().flatten().map(|&picture| Region { picture, rect: None }).collect();
+        let regions: Vec<_> = views
+            .iter()
+            .zip(&looked_at)
+            .filter_map(|(view, (_, area))| Some(Region::whole((*view)?).in_frame(size_of(area))))
+            .collect();
         let started = Instant::now();
         let found = self.analyzer.analyze(&regions)?;
         self.scheduler.measured(regions.len(), started.elapsed());
 
         let looked_at = looked_at.into_iter().zip(&views).filter(|(_, view)| view.is_some());
         let mut is_new = vec![false; frames.len()];
-        for ((index, _), found) in looked_at.zip(found) {
+        for (((index, area), _), mut found) in looked_at.zip(found) {
             let (Some(frame), Some(is_new)) = (frames.get_mut(index), is_new.get_mut(index)) else {
                 continue;
             };
             *is_new = true;
+            if (area.left, area.top) != (0.0, 0.0) {
+                found = found.moved(&Rect::of_size(size_of(&area)), &area);
+            }
+            found.objects.iter_mut().for_each(|object| dialect.object(object));
             if hold {
-                self.held.insert(frame.pad_index, (frame.source_size, found.clone()));
+                self.held.insert(frame.pad_index, (frame.viewport, found.clone()));
             }
             // Attributes and class maps say nothing about whether there are objects.
             let kind = self.analyzer.config().network_type;
             frame.inferred |= !matches!(kind, NetworkType::Classifier | NetworkType::Segmentation);
-            attach(frame, found);
+            attach(frame, dialect, found);
         }
         if hold {
             for (frame, _) in frames.iter_mut().zip(is_new).filter(|(_, is_new)| !is_new) {
-                if let Some((size, found)) = self.held.get(&frame.pad_index)
-                    && *size == frame.source_size
+                if let Some((viewport, found)) = self.held.get(&frame.pad_index)
+                    && *viewport == frame.viewport
                 {
-                    attach(frame, found.clone());
+                    attach(frame, dialect, found.clone());
                 }
             }
         }
@@ -109,15 +119,16 @@ impl Primary {
 }
 
 /// Adds what was found to a frame. Attributes are those of an object as large as the frame, as in DeepStream.
-fn attach(frame: &mut FrameMeta, found: Analysis) {
+fn attach(frame: &mut FrameMeta, dialect: &dyn Dialect, found: Analysis) {
     frame.objects.extend(found.objects);
     frame.segmentations.extend(found.segmentation);
     frame.tensors.extend(found.tensors);
     if let Some(first) = found.classifications.first() {
-        let rect = Rect::of_size(frame.source_size);
-        let mut whole = ObjectMeta::detected(NO_CLASS, Arc::from(""), first.probability, rect);
+        let mut whole = ObjectMeta::detected(NO_CLASS, Arc::from(""), first.probability, frame.viewport);
         whole.component_id = first.component_id;
+        dialect.object(&mut whole);
         whole.classifications = found.classifications;
+        dialect.attributes(&mut whole, 0);
         frame.objects.push(whole);
     }
 }

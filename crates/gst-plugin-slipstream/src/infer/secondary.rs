@@ -8,9 +8,10 @@ use slipstream_infer::schedule::Pace;
 use slipstream_infer::{Analysis, Analyzer, InferError, Timings};
 use slipstream_meta::{FrameMeta, Rect};
 
-use super::background::{Answers, Background, Job, run};
+use super::Dialect;
+use super::background::{Answers, Background, Job, View, run};
 use super::imp::CAT;
-use crate::meta::BatchPicture;
+use crate::transform::Pictures;
 
 /// How many images each worker gets at once in the background: frames are held until all are done, and decoders have no end
 /// of them.
@@ -125,8 +126,9 @@ impl Secondary {
         &mut self,
         limits: Limits,
         now: Duration,
+        dialect: &dyn Dialect,
         frames: &mut [FrameMeta],
-        pictures: &[BatchPicture],
+        pictures: Pictures<'_>,
     ) -> Result<(), Box<InferError>> {
         self.pace.tick(now);
         let (places, candidates) = self.candidates(frames, now);
@@ -139,7 +141,7 @@ impl Secondary {
             Mode::Sync(analyzer) => {
                 let selection = self.memory.select(&sources, &candidates, most);
                 let started = Instant::now();
-                let answers = run(analyzer, &job(&selection, &places, &candidates, pictures))?;
+                let answers = run(analyzer, &job(&selection, &places, &candidates, frames, pictures))?;
                 self.pace.measured(selection.chosen.len(), started.elapsed());
                 (selection, answers)
             }
@@ -149,13 +151,13 @@ impl Secondary {
                 let most = if background.is_busy() { 0 } else { most.min(ROUNDS * self.workers) };
                 let selection = self.memory.select(&sources, &candidates, most);
                 if !selection.chosen.is_empty() {
-                    background.begin(job(&selection, &places, &candidates, pictures));
+                    background.begin(job(&selection, &places, &candidates, frames, pictures));
                 }
                 (selection, answers)
             }
         };
         self.skipped += selection.skipped as u64;
-        self.attach(limits.hold, frames, &places, &candidates, &selection, answers);
+        self.attach((limits.hold, dialect), frames, &places, &candidates, &selection, answers);
         Ok(())
     }
 
@@ -165,11 +167,10 @@ impl Secondary {
         let (mut places, mut candidates) = (Vec::new(), Vec::new());
         let mut without_number = 0;
         for (frame, meta) in frames.iter().enumerate() {
-            let whole = Rect::of_size(meta.source_size);
             for (object, found) in
                 meta.objects.iter().enumerate().filter(|(_, found)| self.filter.takes(found))
             {
-                let Some(rect) = found.rect.intersection(&whole) else { continue };
+                let Some(rect) = found.rect.intersection(&meta.viewport) else { continue };
                 let (source, tracking_id) = (meta.pad_index, found.tracking_id);
                 if needs_number && tracking_id.is_none() {
                     without_number += 1;
@@ -192,7 +193,7 @@ impl Secondary {
     /// Adds what is known to the objects.
     fn attach(
         &mut self,
-        hold: bool,
+        (hold, dialect): (bool, &dyn Dialect),
         frames: &mut [FrameMeta],
         places: &[Place],
         candidates: &[Candidate],
@@ -219,22 +220,39 @@ impl Secondary {
                 Some(known.found.moved(&known.rect, &place.rect))
             });
             if let (Some(frame), Some(found)) = (frames.get_mut(place.frame), found) {
+                let known = frame.objects.len();
+                let said = frame.objects.get(place.object).map_or(0, |object| object.classifications.len());
                 attach(&mut frame.objects, place.object, found);
+                if let Some(object) = frame.objects.get_mut(place.object)
+                    && object.classifications.len() > said
+                {
+                    dialect.attributes(object, said);
+                }
+                frame.objects.iter_mut().skip(known).for_each(|part| dialect.object(part));
             }
         }
     }
 }
 
 /// The chosen objects and the pictures that they are on.
-fn job(selection: &Selection, places: &[Place], candidates: &[Candidate], pictures: &[BatchPicture]) -> Job {
+fn job(
+    selection: &Selection,
+    places: &[Place],
+    candidates: &[Candidate],
+    frames: &[FrameMeta],
+    pictures: Pictures<'_>,
+) -> Job {
     let mut job = Job { pictures: Vec::new(), objects: Vec::new() };
     let mut last = None;
     for &index in &selection.chosen {
         let (Some(place), Some(&candidate)) = (places.get(index), candidates.get(index)) else { continue };
         // chosen objects come frame by frame
         if last != Some(place.frame) {
-            let Some(picture) = pictures.get(place.frame) else { continue };
-            job.pictures.push(picture.clone());
+            let (Some(frame), Some(picture)) = (frames.get(place.frame), pictures.all.get(place.frame))
+            else {
+                continue;
+            };
+            job.pictures.push(View { picture: picture.clone(), area: pictures.area(frame, picture) });
             last = Some(place.frame);
         }
         job.objects.push((job.pictures.len() - 1, candidate, place.rect));

@@ -50,11 +50,17 @@ fn class_list(property: &'static str, value: &str) -> Result<Vec<u32>, ClassList
 
 impl Settings {
     /// Which frames of a primary network get their turn.
-    pub(super) fn policy(&self, config: &InferConfig, period: Option<Duration>) -> Policy {
-        if self.budget > 0.0 {
-            Policy::Budget { share: self.budget, period }
-        } else {
-            Policy::Interval(self.interval.unwrap_or(config.interval))
+    /// `given` is what is asked for otherwise.
+    pub(super) fn policy(
+        &self,
+        given: Option<Policy>,
+        config: &InferConfig,
+        period: Option<Duration>,
+    ) -> Policy {
+        match given {
+            _ if self.budget > 0.0 => Policy::Budget { share: self.budget, period },
+            Some(given) => given,
+            None => Policy::Interval(self.interval.unwrap_or(config.interval)),
         }
     }
 

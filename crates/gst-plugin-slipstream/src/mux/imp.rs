@@ -322,6 +322,7 @@ impl SlipMux {
 #[glib::object_subclass]
 impl ObjectSubclass for SlipMux {
     const NAME: &'static str = "GstSlipMux";
+    const ALLOW_NAME_CONFLICT: bool = true;
     type Type = super::SlipMux;
     type ParentType = gst::Element;
     type Interfaces = (gst::ChildProxy,);

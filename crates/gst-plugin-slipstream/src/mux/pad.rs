@@ -134,6 +134,7 @@ impl SlipMuxPad {
 #[glib::object_subclass]
 impl ObjectSubclass for SlipMuxPad {
     const NAME: &'static str = "GstSlipMuxPad";
+    const ALLOW_NAME_CONFLICT: bool = true;
     type Type = super::SlipMuxPad;
     type ParentType = gst::Pad;
 }

@@ -6,9 +6,11 @@ use gst_base::{prelude::*, subclass::prelude::*};
 use parking_lot::Mutex;
 use slipstream_draw::{Overlay, OverlayStyle};
 
-use crate::frame::{FrameError, PLANAR_FORMATS, picture_caps, picture_mut};
-use crate::meta::{Batch, BatchContent, batch_caps, is_batch_caps};
-use crate::transform;
+use slipstream_meta::Rect;
+
+use crate::frame::{FrameError, PLANAR_FORMATS, picture_mut};
+use crate::meta::{Batch, BatchContent};
+use crate::transform::{self, Stream};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("sliposd", gst::DebugColorFlags::empty(), Some("Slipstream on-screen display"))
@@ -19,8 +21,7 @@ const MAX_FONT_SIZE: u32 = 200;
 
 #[derive(Default)]
 struct State {
-    /// How plain pictures lie in memory; `None` for batches.
-    plain: Option<gst_video::VideoInfo>,
+    stream: Option<Stream>,
     /// Made anew when the style changes.
     overlay: Option<Overlay>,
 }
@@ -41,7 +42,7 @@ impl State {
         else {
             return Ok(());
         };
-        let drawn = match &self.plain {
+        let drawn = match self.stream.as_ref().and_then(|stream| stream.picture(buffer)) {
             Some(info) => draw_picture(overlay, buffer, info, &content),
             None => draw_batch(overlay, &mut content),
         };
@@ -72,11 +73,14 @@ fn draw_picture(
 
 fn draw_batch(overlay: &mut Overlay, content: &mut BatchContent) -> Result<(), FrameError> {
     for (frame, picture) in content.meta.frames.iter().zip(&mut content.pictures) {
+        // Positions may be in another size than the picture has.
+        let whole = Rect::of_size(picture.size());
+        let moved = (frame.viewport != whole).then(|| frame.drawn_onto(whole));
         // Copies the pixels only where the decoder or another element holds them too.
         let buffer = picture.buffer.make_mut();
         let mut mapped = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, &picture.info)
             .map_err(|_| FrameError::Map("writing"))?;
-        overlay.draw_frame(&mut picture_mut(&mut mapped)?, frame);
+        overlay.draw_frame(&mut picture_mut(&mut mapped)?, moved.as_ref().unwrap_or(frame));
     }
     Ok(())
 }
@@ -84,6 +88,7 @@ fn draw_batch(overlay: &mut Overlay, content: &mut BatchContent) -> Result<(), F
 #[glib::object_subclass]
 impl ObjectSubclass for SlipOsd {
     const NAME: &'static str = "GstSlipOsd";
+    const ALLOW_NAME_CONFLICT: bool = true;
     type Type = super::SlipOsd;
     type ParentType = gst_base::BaseTransform;
 }
@@ -199,8 +204,7 @@ impl ElementImpl for SlipOsd {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let mut caps = picture_caps(PLANAR_FORMATS);
-            caps.merge(batch_caps());
+            let caps = transform::all_caps(&PLANAR_FORMATS);
             transform::pad_templates(&caps, &caps)
         });
         &TEMPLATES
@@ -213,12 +217,7 @@ impl BaseTransformImpl for SlipOsd {
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
-        self.state.lock().plain = if is_batch_caps(incaps) {
-            None
-        } else {
-            let info = gst_video::VideoInfo::from_caps(incaps);
-            Some(info.map_err(|_| gst::loggable_error!(CAT, "cannot use caps {incaps}"))?)
-        };
+        self.state.lock().stream = Some(Stream::new(incaps)?);
         Ok(())
     }
 

@@ -74,6 +74,7 @@ impl State {
 #[glib::object_subclass]
 impl ObjectSubclass for SlipSceneSrc {
     const NAME: &'static str = "GstSlipSceneSrc";
+    const ALLOW_NAME_CONFLICT: bool = true;
     type Type = super::SlipSceneSrc;
     type ParentType = gst_base::PushSrc;
 }

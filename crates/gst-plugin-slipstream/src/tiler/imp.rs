@@ -4,18 +4,21 @@ use std::sync::LazyLock;
 use gst::{glib, prelude::*};
 use gst_base::subclass::base_transform::{InputBuffer, PrepareOutputBufferSuccess};
 use gst_base::subclass::prelude::*;
+use gst_video::VideoFormat;
 use parking_lot::Mutex;
 use slipstream_draw::{Grid, Scaler};
 use slipstream_meta::{BatchMeta, Color, FrameMeta, PictureMut, Rect, Size, SourceMeta};
 
 use crate::frame::{FrameError, PLANAR_FORMATS, map_readable, picture, picture_caps, picture_mut};
-use crate::meta::{Batch, BatchContent, BatchPicture, batch_caps, is_batch_caps};
-use crate::transform;
+use crate::meta::{Batch, BatchContent, BatchPicture, batch_caps, is_nvmm_caps, nvmm_caps};
+use crate::transform::{self, Stream};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("sliptiler", gst::DebugColorFlags::empty(), Some("Slipstream tiler"))
 });
 
+/// Formats of frames that come under DeepStream's caps: what its converter makes is among them.
+const NVMM_FORMATS: [VideoFormat; 3] = [VideoFormat::I420, VideoFormat::Nv12, VideoFormat::Rgba];
 /// Show every source.
 const ALL_SOURCES: i32 = -1;
 /// Least width and height of the picture.
@@ -60,7 +63,7 @@ struct Layout {
 }
 
 struct State {
-    plain: Option<gst_video::VideoInfo>,
+    stream: Stream,
     info: gst_video::VideoInfo,
     pool: gst_video::VideoBufferPool,
     canvas: gst::Buffer,
@@ -114,6 +117,14 @@ impl Layout {
     }
 }
 
+/// What comes in.
+fn sink_caps() -> gst::Caps {
+    let mut caps = batch_caps();
+    caps.merge(picture_caps(PLANAR_FORMATS));
+    caps.merge(nvmm_caps(NVMM_FORMATS));
+    caps
+}
+
 fn draw(
     scaler: &mut Scaler,
     shown: &BatchPicture,
@@ -128,7 +139,7 @@ impl State {
     /// The batch in `buffer`, a plain picture being a batch of one.
     fn content(&mut self, buffer: &gst::Buffer) -> BatchContent {
         let mut content = buffer.meta::<Batch>().map(|batch| batch.content().clone()).unwrap_or_default();
-        if let Some(info) = &self.plain {
+        if let Some(info) = self.stream.picture(buffer) {
             let size = Size::new(info.width(), info.height());
             if content.meta.frames.is_empty() {
                 content.meta.frames.push(FrameMeta::new(0, "source 0".into(), self.plain_frames, size));
@@ -213,6 +224,7 @@ impl State {
 #[glib::object_subclass]
 impl ObjectSubclass for SlipTiler {
     const NAME: &'static str = "GstSlipTiler";
+    const ALLOW_NAME_CONFLICT: bool = true;
     type Type = super::SlipTiler;
     type ParentType = gst_base::BaseTransform;
 }
@@ -306,10 +318,9 @@ impl ElementImpl for SlipTiler {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let pictures = picture_caps(PLANAR_FORMATS);
-            let mut sink = batch_caps();
-            sink.merge(pictures.clone());
-            transform::pad_templates(&sink, &pictures)
+            let mut src = picture_caps(PLANAR_FORMATS);
+            src.merge(nvmm_caps(PLANAR_FORMATS));
+            transform::pad_templates(&sink_caps(), &src)
         });
         &TEMPLATES
     }
@@ -328,17 +339,21 @@ impl BaseTransformImpl for SlipTiler {
     ) -> Option<gst::Caps> {
         let mut other = if direction == gst::PadDirection::Sink {
             let settings = self.settings.lock();
-            let mut caps = picture_caps(PLANAR_FORMATS);
-            let structure = caps.make_mut();
-            structure.set("width", settings.width as i32);
-            structure.set("height", settings.height as i32);
-            structure.set("pixel-aspect-ratio", gst::Fraction::from_integer(1));
-            structure.set("interlace-mode", "progressive");
-            caps
+            let mut all = [picture_caps(PLANAR_FORMATS), nvmm_caps(PLANAR_FORMATS)];
+            if is_nvmm_caps(caps) {
+                all.reverse();
+            }
+            let [mut all, other] = all;
+            all.merge(other);
+            for structure in all.make_mut().iter_mut() {
+                structure.set("width", settings.width as i32);
+                structure.set("height", settings.height as i32);
+                structure.set("pixel-aspect-ratio", gst::Fraction::from_integer(1));
+                structure.set("interlace-mode", "progressive");
+            }
+            all
         } else {
-            let mut caps = batch_caps();
-            caps.merge(picture_caps(PLANAR_FORMATS));
-            caps
+            sink_caps()
         };
         // The rate is the same on both sides.
         if let Some(rate) = caps.structure(0).and_then(|s| s.value("framerate").ok()) {
@@ -357,11 +372,11 @@ impl BaseTransformImpl for SlipTiler {
             gst_video::VideoInfo::from_caps(caps)
                 .map_err(|_| gst::loggable_error!(CAT, "cannot use caps {caps}"))
         };
-        let plain = if is_batch_caps(incaps) { None } else { Some(parse(incaps)?) };
+        let stream = Stream::new(incaps)?;
         let info = parse(outcaps)?;
         let mut state = self.state.lock();
         if let Some(state) = state.as_mut().filter(|state| state.info == info) {
-            state.plain = plain;
+            state.stream = stream;
             return Ok(());
         }
         let pool = gst_video::VideoBufferPool::new();
@@ -374,7 +389,7 @@ impl BaseTransformImpl for SlipTiler {
         }
         let canvas = gst::Buffer::with_size(info.size())?;
         *state = Some(State {
-            plain,
+            stream,
             info,
             pool,
             canvas,

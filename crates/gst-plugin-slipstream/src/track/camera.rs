@@ -63,9 +63,9 @@ struct Moment {
 }
 
 impl Moment {
-    fn of(frame: &FrameMeta) -> Self {
+    fn of(frame: &FrameMeta, size: Size) -> Self {
         let pts = frame.pts.map(Duration::from_nanos);
-        Self { number: frame.frame_number, pts, size: frame.source_size }
+        Self { number: frame.frame_number, pts, size }
     }
 
     fn step_to(&self, next: &Self) -> Step {
@@ -126,9 +126,9 @@ impl Camera {
         }
     }
 
-    /// How `frame` follows on the one before.
-    pub(super) fn step(&self, frame: &FrameMeta) -> Step {
-        self.last.map_or(Step::Next, |last| last.step_to(&Moment::of(frame)))
+    /// How `frame`, whose picture is of `size`, follows on the one before.
+    pub(super) fn step(&self, frame: &FrameMeta, size: Size) -> Step {
+        self.last.map_or(Step::Next, |last| last.step_to(&Moment::of(frame, size)))
     }
 
     /// Forgets all objects; numbers go on.
@@ -139,10 +139,15 @@ impl Camera {
         }
     }
 
-    /// Puts tracks in the place of detections on the next frame. Where the detector did not look at it, detections that it
+    /// Puts tracks in the place of detections on the next frame, whose objects are in pixels of its picture of `size`. Where the detector did not look at it, detections that it
     /// carries all the same are those of another frame, and make way.
-    pub(super) fn follow(&mut self, frame: &mut FrameMeta, picture: Option<Picture<'_>>, rules: &Rules) {
-        self.last = Some(Moment::of(frame));
+    pub(super) fn follow(
+        &mut self,
+        frame: &mut FrameMeta,
+        (size, picture): (Size, Option<Picture<'_>>),
+        rules: &Rules,
+    ) {
+        self.last = Some(Moment::of(frame, size));
         self.detections.clear();
         self.candidates.clear();
         let of_interest = frame.objects.iter().enumerate().filter(|(_, object)| rules.tracks(object));
@@ -151,14 +156,14 @@ impl Camera {
             self.candidates.push(index);
         }
         let tracks = self.tracker.update(&Frame {
-            size: frame.source_size,
+            size,
             number: frame.frame_number,
             time: frame.pts.map(Duration::from_nanos),
             picture,
             detections: frame.inferred.then_some(self.detections.as_slice()),
         });
 
-        let area = Rect::of_size(frame.source_size);
+        let area = Rect::of_size(size);
         let object_of = |track: &Track| track.detection.and_then(|index| self.candidates.get(index)).copied();
         self.tracks.clear();
         self.tracks.resize(frame.objects.len(), None);

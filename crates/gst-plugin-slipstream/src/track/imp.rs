@@ -7,14 +7,14 @@ use gst_base::subclass::base_transform::{InputBuffer, PrepareOutputBufferSuccess
 use gst_base::{prelude::*, subclass::prelude::*};
 use gst_video::VideoFormat;
 use parking_lot::Mutex;
-use slipstream_meta::{FrameMeta, Rect};
+use slipstream_meta::{FrameMeta, Rect, Size};
 use slipstream_track::{IdAllocator, TrackerConfig};
 
 use super::camera::{Camera, Rules, Step};
-use super::{default_tracker, tracker_config};
-use crate::frame::{map_readable, picture, picture_caps};
-use crate::meta::{Batch, BatchContent, batch_caps, is_batch_caps};
-use crate::transform;
+use super::{Dialect, Native, Trackers, default_tracker, tracker_config};
+use crate::frame::{map_readable, picture};
+use crate::meta::{Batch, BatchContent};
+use crate::transform::{self, Stream};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("sliptrack", gst::DebugColorFlags::empty(), Some("Slipstream tracker"))
@@ -76,8 +76,11 @@ fn parse_classes(text: &str) -> Result<Vec<i32>, String> {
 }
 
 struct State {
-    config: Arc<TrackerConfig>,
-    plain: Option<gst_video::VideoInfo>,
+    /// Trackers to choose from; see [`Trackers`].
+    configs: Vec<Arc<TrackerConfig>>,
+    choice: HashMap<u32, usize>,
+    dialect: Arc<dyn Dialect>,
+    stream: Option<Stream>,
     cameras: HashMap<u32, Camera>,
     /// Numbers go on when a camera comes back.
     ids: HashMap<u32, IdAllocator>,
@@ -96,21 +99,26 @@ pub struct SlipTrack {
 
 impl State {
     /// The camera at a pad of the multiplexer, ready for `frame`.
-    fn camera(&mut self, frame: &FrameMeta, ids_restart: bool) -> &mut Camera {
+    fn camera(&mut self, frame: &FrameMeta, size: Size, ids_restart: bool) -> &mut Camera {
+        let config = self.config(frame.pad_index);
         let ids = self.ids.entry(frame.pad_index).or_default();
-        let camera = self
-            .cameras
-            .entry(frame.pad_index)
-            .or_insert_with(|| Camera::new(self.config.clone(), ids.clone()));
-        match camera.step(frame) {
+        let camera =
+            self.cameras.entry(frame.pad_index).or_insert_with(|| Camera::new(config.clone(), ids.clone()));
+        match camera.step(frame, size) {
             Step::Next => {}
             Step::Anew if ids_restart => {
                 *ids = IdAllocator::new();
-                *camera = Camera::new(self.config.clone(), ids.clone());
+                *camera = Camera::new(config, ids.clone());
             }
             Step::Jump | Step::Anew => camera.reset(),
         }
         camera
+    }
+
+    /// The tracker for a source.
+    fn config(&self, source: u32) -> Arc<TrackerConfig> {
+        let choice = self.choice.get(&source).copied().unwrap_or_default();
+        self.configs.get(choice).or_else(|| self.configs.first()).cloned().unwrap_or_default()
     }
 
     /// Forgets what belongs to cameras that are gone, and what cameras without a picture saw before.
@@ -145,29 +153,36 @@ impl State {
     ) -> Result<(), Misplaced> {
         let (rules, ids_restart) = settings;
         let started = Instant::now();
-        let plain = self.plain.clone();
-        let by_sight = self.config.follow.is_some();
+        let plain = self.stream.as_ref().and_then(|stream| stream.picture(buffer)).cloned();
         if plain.is_none() {
             self.drop_lost(content, ids_restart);
         }
         let BatchContent { meta, pictures } = content;
         let mut outcome = Ok(());
         for (index, frame) in meta.frames.iter_mut().enumerate() {
-            if frame.viewport != Rect::of_size(frame.source_size) {
-                outcome = Err(Misplaced);
-                continue;
-            }
             let source = match &plain {
                 Some(info) => Some((buffer, info)),
                 None => pictures.get(index).map(|picture| (&*picture.buffer, &picture.info)),
             };
+            let size = source.map_or(frame.source_size, |(_, info)| Size::new(info.width(), info.height()));
+            // A frame of a batch may have another size in the metadata; one of several on a picture was tiled.
+            let (whole, viewport) = (Rect::of_size(size), frame.viewport);
+            if plain.is_some() && viewport != whole {
+                outcome = Err(Misplaced);
+                continue;
+            }
+            let by_sight = self.config(frame.pad_index).follow.is_some();
             let mapped = source.and_then(|(buffer, info)| {
                 let is_looked_at = by_sight && (info.is_yuv() || info.is_gray());
                 let mapped = is_looked_at.then(|| map_readable(buffer, info))?;
                 mapped.inspect_err(|err| gst::warning!(CAT, "frame not seen: {err}")).ok()
             });
             let view = mapped.as_ref().and_then(|mapped| picture(mapped).ok());
-            self.camera(frame, ids_restart).follow(frame, view, rules);
+            frame.draw_onto(whole);
+            self.camera(frame, size, ids_restart).follow(frame, (size, view), rules);
+            frame.draw_onto(viewport);
+            let tracked = frame.objects.iter_mut().filter(|object| object.tracking_id.is_some());
+            tracked.for_each(|object| self.dialect.object(object));
             self.frames += 1;
         }
         self.time += started.elapsed();
@@ -179,27 +194,42 @@ impl State {
 struct Misplaced;
 
 impl SlipTrack {
-    fn load(&self) -> Result<State, gst::ErrorMessage> {
+    /// The tracker that the properties ask for.
+    fn trackers(&self) -> Result<Trackers, gst::ErrorMessage> {
         let settings = self.settings.lock().clone();
         let fail = |err: &dyn std::fmt::Display| gst::error_msg!(gst::ResourceError::Settings, ["{err}"]);
-        let (mut config, notices) = match settings.config.as_deref() {
+        let (config, notices) = match settings.config.as_deref() {
             None | Some("") => (default_tracker(), Vec::new()),
             Some(choice) => tracker_config(choice).map_err(|err| fail(&err))?,
         };
-        config.trail_length = config.trail_length.max(settings.rules.trail_length);
         for notice in notices {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ["{notice}"]);
         }
-        parse_classes(&settings.classes).map_err(|part| fail(&wrong_class(&part)))?;
-        Ok(State {
-            config: Arc::new(config),
-            plain: None,
+        Ok(Trackers { configs: vec![config], choice: HashMap::new(), dialect: Arc::new(Native) })
+    }
+
+    /// Begins with `trackers`.
+    pub(super) fn open(&self, trackers: Trackers) -> Result<(), gst::ErrorMessage> {
+        let settings = self.settings.lock().clone();
+        parse_classes(&settings.classes)
+            .map_err(|part| gst::error_msg!(gst::ResourceError::Settings, ["{}", wrong_class(&part)]))?;
+        let Trackers { configs, choice, dialect } = trackers;
+        let with_trail = |mut config: TrackerConfig| {
+            config.trail_length = config.trail_length.max(settings.rules.trail_length);
+            Arc::new(config)
+        };
+        *self.state.lock() = Some(State {
+            configs: configs.into_iter().map(with_trail).collect(),
+            choice,
+            dialect,
+            stream: None,
             cameras: HashMap::new(),
             ids: HashMap::new(),
             frames: 0,
             time: Duration::ZERO,
             is_misplaced: false,
-        })
+        });
+        Ok(())
     }
 
     fn ids_restart(&self) -> bool {
@@ -225,6 +255,7 @@ fn wrong_class(part: &str) -> String {
 #[glib::object_subclass]
 impl ObjectSubclass for SlipTrack {
     const NAME: &'static str = "GstSlipTrack";
+    const ALLOW_NAME_CONFLICT: bool = true;
     type Type = super::SlipTrack;
     type ParentType = gst_base::BaseTransform;
 }
@@ -384,8 +415,7 @@ impl ElementImpl for SlipTrack {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let mut caps = picture_caps(FORMATS);
-            caps.merge(batch_caps());
+            let caps = transform::all_caps(&FORMATS);
             transform::pad_templates(&caps, &caps)
         });
         &TEMPLATES
@@ -398,9 +428,7 @@ impl BaseTransformImpl for SlipTrack {
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        let state = self.load()?;
-        *self.state.lock() = Some(state);
-        Ok(())
+        self.open(self.trackers()?)
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
@@ -419,14 +447,9 @@ impl BaseTransformImpl for SlipTrack {
     }
 
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
-        let plain = if is_batch_caps(incaps) {
-            None
-        } else {
-            let info = gst_video::VideoInfo::from_caps(incaps);
-            Some(info.map_err(|_| gst::loggable_error!(CAT, "cannot use caps {incaps}"))?)
-        };
+        let stream = Stream::new(incaps)?;
         if let Some(state) = self.state.lock().as_mut() {
-            state.plain = plain;
+            state.stream = Some(stream);
         }
         Ok(())
     }

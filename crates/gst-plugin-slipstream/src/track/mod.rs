@@ -14,11 +14,54 @@
 //!   sliposd ! videoconvert ! autovideosink
 //! ```
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use gst::{glib, prelude::*};
+use gst_base::subclass::prelude::*;
+use slipstream_meta::ObjectMeta;
 use slipstream_track::{ConfigError, Notice, TrackerConfig};
 
 mod camera;
 mod imp;
+
+/// How a subclass writes down what it tracks. The element itself adds nothing.
+pub trait Dialect: Send + Sync {
+    /// Completes an object that belongs to a track. Its box is in the pixels of the frame.
+    fn object(&self, _object: &mut ObjectMeta) {}
+}
+
+/// Objects as the tracker gives them.
+struct Native;
+
+impl Dialect for Native {}
+
+/// What a subclass asks for; see [`SlipTrack::open`].
+pub struct Trackers {
+    /// Trackers to choose from.
+    pub configs: Vec<TrackerConfig>,
+    /// Which of them each source has, by the number of its pad; others have the first.
+    pub choice: HashMap<u32, usize>,
+    /// How tracks are written down.
+    pub dialect: Arc<dyn Dialect>,
+}
+
+/// What subclasses of [`SlipTrack`] implement: nothing. They choose trackers with [`SlipTrack::open`] in
+/// [`start`](BaseTransformImpl::start) in place of calling their parent's, and leave the rest to their parent.
+pub trait SlipTrackImpl: BaseTransformImpl + ObjectSubclass<Type: IsA<SlipTrack>> {}
+
+// SAFETY: the class has no virtual functions of its own, and its instances are set up by the parents'.
+unsafe impl<T: SlipTrackImpl> IsSubclassable<T> for SlipTrack {}
+
+impl SlipTrack {
+    /// Begins with these trackers; whatever was followed is forgotten.
+    ///
+    /// # Errors
+    /// If `operate-on-class-ids` cannot be used.
+    pub fn open(&self, trackers: Trackers) -> Result<(), gst::ErrorMessage> {
+        self.imp().open(trackers)
+    }
+}
 
 glib::wrapper! {
     /// The element `sliptrack`.

@@ -8,6 +8,7 @@ mod infer_second;
 mod launch;
 mod mux;
 mod mux_load;
+mod nvmm;
 mod osd;
 mod registry;
 mod scenesrc;

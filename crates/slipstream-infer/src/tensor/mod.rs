@@ -203,13 +203,32 @@ impl Preprocess {
         region: Option<&Rect>,
         tensor: &mut [f32],
     ) -> Result<Transform, PreprocessError> {
+        self.run_in(scratch, picture, picture.size(), region, tensor)
+    }
+
+    /// As [`run`](Self::run) for a picture that stands for a frame of another size: `region` and the transform's source are
+    /// in the frame's pixels, and the shape that `maintain-aspect-ratio` keeps is the one that the frame has.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_in(
+        &self,
+        scratch: &mut Scratch,
+        picture: &Picture<'_>,
+        frame: Size,
+        region: Option<&Rect>,
+        tensor: &mut [f32],
+    ) -> Result<Transform, PreprocessError> {
         let needed = self.tensor_len();
         if tensor.len() != needed {
             return Err(PreprocessError::TensorLength { given: tensor.len(), needed });
         }
-        let source = geometry::crop(picture.size(), region);
-        let target =
-            geometry::place(source.size, self.size, self.maintain_aspect_ratio, self.symmetric_padding);
+        let (whole, frame_area) = (Rect::of_size(picture.size()), Rect::of_size(frame));
+        let is_scaled = frame != picture.size() && !frame_area.is_empty();
+        let in_picture = region.filter(|_| is_scaled).map(|region| region.mapped(&frame_area, &whole));
+        let source = geometry::crop(picture.size(), in_picture.as_ref().or(region));
+        let shape = if is_scaled { geometry::crop(frame, region).size } else { source.size };
+        let target = geometry::place(shape, self.size, self.maintain_aspect_ratio, self.symmetric_padding);
         if target.size != self.size {
             self.fill_black(tensor);
         }
@@ -223,7 +242,8 @@ impl Preprocess {
             }
         }
         self.subtract_mean(tensor);
-        Ok(Transform { source: source.rect(), target: target.rect() })
+        let source = if is_scaled { source.rect().mapped(&whole, &frame_area) } else { source.rect() };
+        Ok(Transform { source, target: target.rect() })
     }
 
     /// What black becomes.

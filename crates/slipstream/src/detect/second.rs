@@ -40,7 +40,7 @@ impl SecondStage {
             for (index, object) in objects.iter().enumerate().filter(|(_, object)| self.filter.takes(object))
             {
                 if let Some(rect) = object.rect.intersection(&whole) {
-                    regions.push(Region { picture: *picture, rect: Some(rect) });
+                    regions.push(Region::part(*picture, rect));
                     places.push((frame, index));
                 }
             }
