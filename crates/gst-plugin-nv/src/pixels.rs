@@ -366,7 +366,9 @@ mod tests {
         let mut shaper = Shaper::default();
         for width in (0..2).flat_map(|_| (0..MAX_ROUTES as u32 + 5).map(|i| 32 + 2 * i)) {
             let shaped = shaper.shape(&halves(VideoFormat::Nv12, width, 32), &target, None, None).unwrap();
-            assert_eq!((luma(&shaped, &target, 2, 8), luma(&shaped, &target, 13, 8)), (40, 200));
+            let (dark, bright) = (luma(&shaped, &target, 2, 8), luma(&shaped, &target, 13, 8));
+            // GStreamer scales with weights of seven bits
+            assert!(dark.abs_diff(40) <= 1 && bright.abs_diff(200) <= 3, "{width}: {dark} {bright}");
         }
     }
 }
