@@ -34,7 +34,7 @@
 //!
 //! To read only, use `info.buffer().and_then(Batch::from_buffer)`.
 
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 
 use gst::glib::{self, translate::IntoGlib};
 use gst::prelude::*;
@@ -166,6 +166,32 @@ impl Batch {
             }
             let _access = (*batch).access.lock().unwrap_or_else(PoisonError::into_inner);
             Some(change(&mut (*batch).content))
+        }
+    }
+
+    /// As [`change_shared`](Self::change_shared), but `Err` with `change` where it would have to wait for someone else: for
+    /// callers that hold a lock of their own, which whoever copies the buffer may need to finish.
+    ///
+    /// # Safety
+    /// As for [`change_shared`](Self::change_shared).
+    pub unsafe fn try_change_shared<T, F: FnOnce(&mut BatchContent) -> T>(
+        buffer: &gst::Buffer,
+        change: F,
+    ) -> Result<Option<T>, F> {
+        // SAFETY: as in `change_shared`.
+        unsafe {
+            let meta =
+                gst::ffi::gst_buffer_get_meta(buffer.as_mut_ptr(), Registration::get().api.into_glib());
+            let batch = meta.cast::<registration::Batch>();
+            if batch.is_null() {
+                return Ok(None);
+            }
+            let _access = match (*batch).access.try_lock() {
+                Ok(access) => access,
+                Err(TryLockError::Poisoned(access)) => access.into_inner(),
+                Err(TryLockError::WouldBlock) => return Err(change),
+            };
+            Ok(Some(change(&mut (*batch).content)))
         }
     }
 
