@@ -1,6 +1,7 @@
 //! Many cameras in, one annotated stream out.
 
 pub mod address;
+pub mod app;
 pub mod bench;
 pub mod camera_server;
 pub mod cli;

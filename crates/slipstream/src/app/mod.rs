@@ -1,0 +1,4 @@
+//! `deepstream-app`: pipelines from NVIDIA DeepStream's config files.
+
+pub mod config;
+pub mod plan;
