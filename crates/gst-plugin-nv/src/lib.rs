@@ -16,7 +16,18 @@ mod pixels;
 #[allow(dead_code, reason = "as above")]
 mod query;
 
-fn plugin_init(_plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+mod caps;
+mod infer;
+mod look;
+mod osd;
+mod tiler;
+mod track;
+
+fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    infer::register(plugin)?;
+    osd::register(plugin)?;
+    tiler::register(plugin)?;
+    track::register(plugin)?;
     Ok(())
 }
 

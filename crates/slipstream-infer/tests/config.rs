@@ -223,7 +223,10 @@ fn oddities_are_noticed_and_do_not_hurt() {
     assert_eq!(config.infer_dims, Some(Dims { channels: 3, height: 32, width: 48 }));
     let lines: Vec<_> = notices.iter().map(|notice| notice.location.line).collect();
     assert_eq!(lines, [7, 2, 3, 4, 5, 9, 10]);
-    assert!(notices[1].message.contains("Unknown or legacy key \"batch-sise\""), "{notices:?}");
+    assert!(
+        notices[1].message.contains("Unknown or legacy key specified 'batch-sise' for group [property]"),
+        "{notices:?}"
+    );
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Choice {
         })
     }
 
-    fn to_value(&self, number: i32) -> glib::Value {
+    pub(crate) fn to_value(&self, number: i32) -> glib::Value {
         let value = glib::EnumClass::with_type(self.type_()).and_then(|class| class.to_value(number));
         value.unwrap_or_else(|| number.to_value())
     }

@@ -6,7 +6,7 @@ use gst_base::subclass::base_transform::{InputBuffer, PrepareOutputBufferSuccess
 use gst_base::{prelude::*, subclass::prelude::*};
 use gst_video::VideoFormat;
 use parking_lot::Mutex;
-use slipstream_infer::config::{self, InferConfig, NetworkType};
+use slipstream_infer::config::{self, InferConfig, NetworkType, Notice};
 use slipstream_infer::{Analyzer, InferError, Policy, Timings};
 use slipstream_meta::{FrameMeta, Size};
 
@@ -110,7 +110,9 @@ impl State {
                 let pictures = Pictures { all: &content.pictures, is_plain: false };
                 let done = self.look(request, &mut content.meta.frames, pictures);
                 let sources = &content.meta.sources;
-                let is_there = |index: u32| sources.iter().any(|source| source.pad_index == index);
+                // A batch that lists no sources says nothing about who is gone.
+                let is_there =
+                    |index: u32| sources.is_empty() || sources.iter().any(|source| source.pad_index == index);
                 match &mut self.stage {
                     Stage::Primary(primary) => primary.retain_sources(is_there),
                     Stage::Secondary(secondary) => secondary.retain_sources(is_there),
@@ -157,7 +159,8 @@ impl SlipInfer {
 
     /// Loads a network and looks at pictures with it from the next buffer on, in place of any that is there. Nothing waits for
     /// the loading but the caller.
-    pub(super) fn open(&self, network: Network) -> Result<(), gst::ErrorMessage> {
+    /// Returns what the author of the config should know.
+    pub(super) fn open(&self, network: Network) -> Result<Vec<Notice>, gst::ErrorMessage> {
         let settings = self.settings.lock().clone();
         let fail = |err: &dyn std::fmt::Display| gst::error_msg!(gst::ResourceError::Settings, ["{err}"]);
         let Network { config, policy, dialect } = network;
@@ -165,18 +168,14 @@ impl SlipInfer {
         let is_secondary = config.process_mode == config::ProcessMode::Secondary;
         let can_wait = is_secondary && config.network_type == NetworkType::Classifier;
         let in_background = config.classifier_async_mode && can_wait;
+        let mut notices = Vec::new();
         if config.classifier_async_mode && !can_wait {
-            let place = config.location("classifier-async-mode");
-            gst::element_imp_warning!(
-                self,
-                gst::ResourceError::Settings,
-                ["{place}: classifier-async-mode counts for secondary classifiers only"]
-            );
+            let location = config.location("classifier-async-mode");
+            let message = "classifier-async-mode counts for secondary classifiers only".to_owned();
+            notices.push(Notice { location, message });
         }
         let mut analyzer = Analyzer::new(config, settings.workers).map_err(|err| fail(&err))?;
-        for notice in analyzer.notices() {
-            gst::element_imp_warning!(self, gst::ResourceError::Settings, ["{notice}"]);
-        }
+        notices.extend(analyzer.notices().iter().cloned());
         analyzer.set_nice(settings.nice);
         gst::info!(CAT, imp = self, "{} workers for {}", analyzer.workers(), path.display());
         let stage = if is_secondary {
@@ -195,7 +194,7 @@ impl SlipInfer {
         drop(state);
         // Last, as a network takes its time to go.
         drop(old);
-        Ok(())
+        Ok(notices)
     }
 
     /// Another choice of frames from the next buffer on.
@@ -296,7 +295,11 @@ impl BaseTransformImpl for SlipInfer {
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        self.open(Network { config: self.config()?, policy: None, dialect: Arc::new(super::Native) })
+        let network = Network { config: self.config()?, policy: None, dialect: Arc::new(super::Native) };
+        for notice in self.open(network)? {
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ["{notice}"]);
+        }
+        Ok(())
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {

@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use gst::{glib, prelude::*};
 use gst_base::subclass::prelude::*;
+use slipstream_infer::config::Notice;
 use slipstream_infer::{InferConfig, Policy};
 use slipstream_meta::ObjectMeta;
 
@@ -78,11 +79,11 @@ unsafe impl<T: SlipInferImpl> IsSubclassable<T> for SlipInfer {}
 
 impl SlipInfer {
     /// Loads a network and looks at buffers with it from the next one on, in place of any that is there: the stream goes on
-    /// meanwhile.
+    /// meanwhile. Returns what the config's author should know.
     ///
     /// # Errors
     /// If the network cannot be loaded; then all stays as it was.
-    pub fn open(&self, network: Network) -> Result<(), gst::ErrorMessage> {
+    pub fn open(&self, network: Network) -> Result<Vec<Notice>, gst::ErrorMessage> {
         self.imp().open(network)
     }
 

@@ -124,7 +124,9 @@ impl State {
     /// Forgets what belongs to cameras that are gone, and what cameras without a picture saw before.
     fn drop_lost(&mut self, content: &BatchContent, ids_restart: bool) {
         let sources = &content.meta.sources;
-        let is_there = |index: &u32| sources.iter().any(|source| source.pad_index == *index);
+        // A batch that lists no sources says nothing about who is gone.
+        let is_there =
+            |index: &u32| sources.is_empty() || sources.iter().any(|source| source.pad_index == *index);
         self.cameras.retain(|index, _| is_there(index));
         if ids_restart {
             self.ids.retain(|index, _| is_there(index));

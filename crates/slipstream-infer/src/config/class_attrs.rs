@@ -107,7 +107,12 @@ impl ClassAttrs {
             "detected-max-h" => self.detected_max_height = field.count()?,
             "border-color" => self.border_color = Some(color(field)?),
             "bg-color" => self.bg_color = Some(color(field)?),
-            key => return Ok(Some(format!("Unknown or legacy key \"{key}\" in group [{}]", field.group))),
+            key => {
+                return Ok(Some(format!(
+                    "Unknown or legacy key specified '{key}' for group [{}]",
+                    field.group
+                )));
+            }
         }
         Ok(None)
     }

@@ -165,7 +165,7 @@ impl InferConfig {
             "input-object-max-height" => self.input_object_max.height = field.count()?,
             "crop-objects-to-roi-boundary" => self.crop_objects_to_roi_boundary = field.flag()?,
             key if WITHOUT_MEANING.contains(&key) => {}
-            key => return Ok(Some(format!("Unknown or legacy key \"{key}\" in group [property]"))),
+            key => return Ok(Some(format!("Unknown or legacy key specified '{key}' for group [property]"))),
         }
         Ok(None)
     }
