@@ -7,6 +7,7 @@
 
 #[allow(dead_code, reason = "as above")]
 mod basics;
+mod convert;
 #[allow(dead_code, reason = "elements take up what they need")]
 mod event;
 #[allow(dead_code, reason = "as above")]
@@ -19,12 +20,15 @@ mod query;
 mod caps;
 mod infer;
 mod look;
+mod mux;
 mod osd;
 mod tiler;
 mod track;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    convert::register(plugin)?;
     infer::register(plugin)?;
+    mux::register(plugin)?;
     osd::register(plugin)?;
     tiler::register(plugin)?;
     track::register(plugin)?;

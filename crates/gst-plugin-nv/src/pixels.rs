@@ -1,7 +1,6 @@
 //! Pictures in the format and size that somebody asks for.
 
 use gst::prelude::*;
-use gst_video::prelude::*;
 use slipstream_buffer::meta::BatchPicture;
 use slipstream_meta::Rect;
 

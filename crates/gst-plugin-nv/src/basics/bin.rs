@@ -73,3 +73,13 @@ pub(crate) fn set(element: &gst::Element, name: &str, value: &str) {
         element.set_property_from_str(name, value);
     }
 }
+
+/// The templates of an element with one pad on either side at most, each always there.
+pub(crate) fn templates(sink: Option<&gst::Caps>, src: Option<&gst::Caps>) -> Vec<gst::PadTemplate> {
+    [("sink", gst::PadDirection::Sink, sink), ("src", gst::PadDirection::Src, src)]
+        .into_iter()
+        .filter_map(|(name, direction, caps)| {
+            gst::PadTemplate::new(name, direction, gst::PadPresence::Always, caps?).ok()
+        })
+        .collect()
+}
