@@ -20,7 +20,6 @@ mod query;
 mod caps;
 mod infer;
 mod look;
-mod mux;
 mod osd;
 mod tiler;
 mod track;
@@ -28,7 +27,6 @@ mod track;
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     convert::register(plugin)?;
     infer::register(plugin)?;
-    mux::register(plugin)?;
     osd::register(plugin)?;
     tiler::register(plugin)?;
     track::register(plugin)?;
