@@ -12,7 +12,7 @@ use slipstream_infer::schedule::Policy;
 
 use super::dialect::DeepStream;
 use super::settings::{PROPERTIES, apply, of_file, specs};
-use crate::basics::properties::Settings;
+use crate::basics::properties::{Property, Settings};
 use crate::caps::{batches_and_pictures, templates};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -80,13 +80,18 @@ impl NvInfer {
     fn config(&self) -> Result<InferConfig, gst::ErrorMessage> {
         let asked = self.asked.lock();
         let failed = |err: &dyn std::fmt::Display| {
-            gst::error_msg!(gst::LibraryError::Settings, ["Configuration file parsing failed: {err}"])
+            gst::error_msg!(
+                gst::LibraryError::Settings,
+                ("Configuration file parsing failed"),
+                ["Config file path: {}: {err}", self.settings.text("config-file-path").unwrap_or_default()]
+            )
         };
         let mut config = match &asked.file {
             None => {
                 return Err(gst::error_msg!(
                     gst::LibraryError::Settings,
-                    ["Configuration file not provided: config-file-path is not set"]
+                    ("Configuration file not provided"),
+                    ["config-file-path is not set: it names the network's config file"]
                 ));
             }
             Some(Err(err)) => return Err(failed(err)),
@@ -150,7 +155,7 @@ impl ObjectImpl for NvInfer {
 
     fn set_property(&self, id: usize, value: &glib::Value, _pspec: &glib::ParamSpec) {
         // What takes an address is in no table, and without effect.
-        let Some(name) = self.settings.set(id, value).map(|property| property.name()) else { return };
+        let Some(name) = self.settings.set(id, value).map(Property::name) else { return };
         if name == "config-file-path" {
             let Some(path) = self.settings.text(name) else { return };
             let file = self.read(&path);

@@ -192,7 +192,7 @@ impl NvMultiStreamTiler {
                     gst::element_imp_info!(
                         self,
                         gst::StreamError::Format,
-                        ["Source added, reconfigured nvmultistreamtiler"]
+                        ("Source added, reconfigured nvmultistreamtiler")
                     );
                 }
             }
@@ -224,7 +224,7 @@ impl ObjectImpl for NvMultiStreamTiler {
     }
 
     fn set_property(&self, id: usize, value: &glib::Value, _pspec: &glib::ParamSpec) {
-        let Some(name) = self.settings.set(id, value).map(|property| property.name()) else { return };
+        let Some(name) = self.settings.set(id, value).map(Property::name) else { return };
         if matches!(name, "rows" | "columns" | "square-seq-grid") {
             let tiles = self.tiles();
             if let Some(state) = self.state.lock().as_mut() {
@@ -279,7 +279,7 @@ impl BaseTransformImpl for NvMultiStreamTiler {
             // The format of the frames, if there is a choice.
             let given = caps.structure(0).and_then(|s| s.get::<String>("format").ok());
             let mut formats = FORMATS.to_vec();
-            formats.sort_by_key(|format| given.as_deref() != Some(&*format.to_str()));
+            formats.sort_by_key(|format| given.as_deref() != Some(format.to_str().as_str()));
             let mut other = gst::Caps::new_empty();
             for format in formats {
                 other.merge(nvmm_caps([format]));

@@ -100,7 +100,7 @@ impl Default for NvTracker {
 
 impl NvTracker {
     fn trackers(&self) -> Result<Trackers, gst::ErrorMessage> {
-        let fail = |err: &dyn std::fmt::Display| gst::error_msg!(gst::LibraryError::Settings, ["{err}"]);
+        let fail = |err: &dyn std::fmt::Display| gst::error_msg!(gst::LibraryError::Settings, ("{err}"));
         let element = self.obj();
         let text = |name: &str| element.property::<Option<String>>(name).filter(|text| !text.is_empty());
         let mut tell = |line: String| eprintln!("{}: {line}", element.name());

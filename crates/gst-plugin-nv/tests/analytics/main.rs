@@ -1,0 +1,8 @@
+//! The elements that look at frames, follow objects, and show both.
+
+mod common;
+mod infer;
+mod osd;
+mod registry;
+mod tiler;
+mod track;
