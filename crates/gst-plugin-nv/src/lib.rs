@@ -8,6 +8,7 @@
 #[allow(dead_code, reason = "as above")]
 mod basics;
 mod convert;
+mod decoder;
 #[allow(dead_code, reason = "elements take up what they need")]
 mod event;
 #[allow(dead_code, reason = "as above")]
@@ -25,6 +26,7 @@ mod tiler;
 mod track;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    decoder::register(plugin)?;
     convert::register(plugin)?;
     infer::register(plugin)?;
     osd::register(plugin)?;

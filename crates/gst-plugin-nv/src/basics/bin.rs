@@ -44,9 +44,18 @@ pub(crate) fn filter(caps: &gst::Caps) -> Result<gst::Element, Missing> {
 
 /// The ghost pad of a bin's class template `name`, without target yet.
 pub(crate) fn ghost(bin: &impl IsA<gst::Element>, name: &str) -> Result<gst::GhostPad, glib::BoolError> {
+    ghost_with(bin, name, |pad| pad)
+}
+
+/// As [`ghost`], with functions of its own.
+pub(crate) fn ghost_with(
+    bin: &impl IsA<gst::Element>,
+    name: &str,
+    functions: impl FnOnce(gst::PadBuilder<gst::GhostPad>) -> gst::PadBuilder<gst::GhostPad>,
+) -> Result<gst::GhostPad, glib::BoolError> {
     let template =
         bin.as_ref().pad_template(name).ok_or_else(|| glib::bool_error!("no template for pad {name}"))?;
-    let pad = gst::GhostPad::builder_from_template(&template).name(name).build();
+    let pad = functions(gst::GhostPad::builder_from_template(&template).name(name)).build();
     bin.as_ref().add_pad(&pad)?;
     Ok(pad)
 }

@@ -20,8 +20,9 @@ mod stage;
 mod turn;
 mod vidconv;
 
+pub(crate) use caps::NVMM_FORMATS;
 #[allow(unused_imports, reason = "for the sinks")]
-pub(crate) use caps::{EGL_FEATURE, NVMM_FORMATS, egl_caps};
+pub(crate) use caps::{EGL_FEATURE, egl_caps};
 
 glib::wrapper! {
     /// The element `nvvideoconvert`.
