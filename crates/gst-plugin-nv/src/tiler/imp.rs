@@ -178,6 +178,19 @@ impl NvMultiStreamTiler {
         content
     }
 
+    /// What can come in. The base class would have upstream prefer what goes out, so that a converter in front of this element
+    /// would scale frames to the size of the whole picture.
+    fn accepted(&self, filter: Option<&gst::CapsRef>) -> gst::Caps {
+        use gst_base::prelude::*;
+        let peer = self.obj().src_pad().peer_query_caps(None);
+        if peer.is_empty() {
+            return peer;
+        }
+        let filter = filter.map(ToOwned::to_owned);
+        self.transform_caps(gst::PadDirection::Src, &peer, filter.as_ref())
+            .unwrap_or_else(gst::Caps::new_empty)
+    }
+
     fn follow(&self, event: StreamEvent, source: u32) {
         match event {
             StreamEvent::PadAdded => _ = self.joined.lock().insert(source),
@@ -342,6 +355,13 @@ impl BaseTransformImpl for NvMultiStreamTiler {
     fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
         if direction == gst::PadDirection::Src && Number::asked(query) == Some(Number::BatchSize) {
             Number::answer(query, 1);
+            return true;
+        }
+        if direction == gst::PadDirection::Sink
+            && let gst::QueryViewMut::Caps(query) = query.view_mut()
+        {
+            let caps = self.accepted(query.filter());
+            query.set_result(&caps);
             return true;
         }
         BaseTransformImplExt::parent_query(self, direction, query)

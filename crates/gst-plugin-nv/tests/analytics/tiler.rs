@@ -190,6 +190,19 @@ fn sizes_are_multiples_of_four_and_colours_stay() {
 }
 
 #[test]
+fn frames_are_not_scaled_to_the_whole_picture_in_front_of_it() {
+    let element = tiler(2, 2);
+    let harness = harness(&element, &nvmm("I420", FRAME), "video/x-raw(memory:NVMM)");
+    let filter: gst::Caps =
+        "video/x-raw(memory:NVMM),format=RGBA,width=[1,4000],height=[1,4000]".parse().unwrap();
+    let caps = element.static_pad("sink").unwrap().query_caps(Some(&filter));
+    drop(harness);
+    assert_eq!(caps.size(), 1, "{caps}");
+    assert!(caps.can_intersect(&nvmm("RGBA", FRAME).parse::<gst::Caps>().unwrap()), "{caps}");
+    assert!(caps.structure(0).unwrap().get::<i32>("width").is_err(), "any width: {caps}");
+}
+
+#[test]
 fn batches_of_one_are_behind_it() {
     let element = tiler(1, 1);
     let harness = harness(&element, &nvmm("I420", FRAME), "video/x-raw(memory:NVMM)");
