@@ -9,6 +9,7 @@
 mod basics;
 mod convert;
 mod decoder;
+mod encoder;
 #[allow(dead_code, reason = "elements take up what they need")]
 mod event;
 #[allow(dead_code, reason = "as above")]
@@ -26,6 +27,7 @@ mod tiler;
 mod track;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    encoder::register(plugin)?;
     decoder::register(plugin)?;
     convert::register(plugin)?;
     infer::register(plugin)?;
