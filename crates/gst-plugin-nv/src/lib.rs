@@ -22,6 +22,7 @@ mod query;
 mod caps;
 mod infer;
 mod look;
+mod mux;
 mod osd;
 mod tiler;
 mod track;
@@ -31,6 +32,7 @@ fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     decoder::register(plugin)?;
     convert::register(plugin)?;
     infer::register(plugin)?;
+    mux::register(plugin)?;
     osd::register(plugin)?;
     tiler::register(plugin)?;
     track::register(plugin)?;
