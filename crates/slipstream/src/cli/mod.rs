@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod app;
 pub mod bench;
 pub mod check;
 pub mod demo;
@@ -78,6 +79,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// List the detectors, and get more
     Model(model::ModelArgs),
+    /// Run pipelines from config files of DeepStream's deepstream-app
+    App(app::AppArgs),
     /// Measure the job against decoding, inference and encoding alone
     Bench(bench::BenchArgs),
 }
@@ -94,6 +97,7 @@ impl Command {
             Self::Simulate(arguments) => simulate::run(arguments),
             Self::Inspect(arguments) => inspect::run(arguments),
             Self::Model(arguments) => model::run(arguments),
+            Self::App(arguments) => app::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),
         }
     }
