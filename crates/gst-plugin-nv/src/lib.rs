@@ -20,7 +20,9 @@ mod pixels;
 mod query;
 
 mod caps;
+mod demux;
 mod infer;
+mod logger;
 mod look;
 mod mux;
 mod osd;
@@ -33,6 +35,8 @@ fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     convert::register(plugin)?;
     infer::register(plugin)?;
     mux::register(plugin)?;
+    demux::register(plugin)?;
+    logger::register(plugin)?;
     osd::register(plugin)?;
     tiler::register(plugin)?;
     track::register(plugin)?;
