@@ -20,7 +20,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 # The tests' reference in Python; a user's own choice goes first.
 export SLIPSTREAM_PYTHON ?= $(DEPS)/venv/bin/python
 
-.PHONY: help setup setup-test build run demo test lint bench eval eval-tracking doc clean distclean install uninstall
+.PHONY: help setup setup-test setup-python build python run demo test lint bench eval eval-tracking doc clean distclean install uninstall
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -31,8 +31,14 @@ setup: ## Install what is missing on this machine: Debian packages, Rust, ONNX R
 setup-test:
 	@scripts/setup test
 
+setup-python:
+	@scripts/setup python
+
 build: setup ## Build the program and the GStreamer plugin (release)
 	@scripts/build
+
+python: build setup-python ## Build pyds, and make it known to the system's Python for this user: programs for DeepStream
+	@scripts/python
 
 run: build ## Watch the cameras of RTSPINPUT; with nothing set, the demo's (ARGS='...' for flags)
 	@if [[ -n "$${RTSPINPUT:-}" || -n '$(subst ','\'',$(ARGS))' ]]; then job=run; else job=demo; fi; \
