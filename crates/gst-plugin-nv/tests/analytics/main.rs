@@ -4,5 +4,6 @@ mod common;
 mod infer;
 mod osd;
 mod registry;
+mod routes;
 mod tiler;
 mod track;
