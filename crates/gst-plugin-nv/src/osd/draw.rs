@@ -3,7 +3,7 @@
 use gst::glib;
 use slipstream_buffer::frame::{FrameError, picture_mut};
 use slipstream_buffer::meta::BatchContent;
-use slipstream_draw::{Overlay, OverlayStyle};
+use slipstream_draw::{Overlay, OverlayStyle, blur};
 use slipstream_meta::{Color, DisplayItem, FrameMeta, PictureMut, Point, Rect, Size};
 
 use crate::look::text;
@@ -20,15 +20,47 @@ pub(super) struct Clock {
     pub(super) color: Color,
 }
 
+/// Which objects are made unrecognisable.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Blurred {
+    pub(super) is_on: bool,
+    /// Component and class of each kind; all objects if empty.
+    pub(super) kinds: Vec<(u32, i32)>,
+}
+
+impl Blurred {
+    /// Kinds of objects as in `1:0;1:2`; what is none of that is the error.
+    pub(super) fn parse_kinds(text: &str) -> Result<Vec<(u32, i32)>, String> {
+        let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
+        let kind = |part: &str| {
+            let (component, class) = part.split_once(':')?;
+            Some((component.trim().parse().ok()?, class.trim().parse().ok()?))
+        };
+        parts.map(|part| kind(part).ok_or_else(|| part.to_owned())).collect()
+    }
+
+    fn apply(&self, picture: &mut PictureMut<'_>, frame: &FrameMeta) {
+        if !self.is_on {
+            return;
+        }
+        for object in &frame.objects {
+            if self.kinds.is_empty() || self.kinds.contains(&(object.component_id, object.class_id)) {
+                blur(picture, object.rect);
+            }
+        }
+    }
+}
+
 /// Draws, and keeps glyphs from picture to picture.
 pub(super) struct Painter {
     overlay: Overlay,
     clock: Option<Clock>,
+    blurred: Blurred,
 }
 
 impl Painter {
-    pub(super) fn new(style: OverlayStyle, clock: Option<Clock>) -> Self {
-        Self { overlay: Overlay::new(style), clock }
+    pub(super) fn new(style: OverlayStyle, clock: Option<Clock>, blurred: Blurred) -> Self {
+        Self { overlay: Overlay::new(style), clock, blurred }
     }
 
     /// Draws on the picture in `buffer`, whose pixels are those that positions are in.
@@ -41,6 +73,7 @@ impl Painter {
         let mut mapped = map(buffer, info)?;
         let mut picture = picture_mut(&mut mapped)?;
         for frame in &content.meta.frames {
+            self.blurred.apply(&mut picture, frame);
             self.overlay.draw_frame(&mut picture, frame);
         }
         for source in content.meta.sources.iter().filter(|source| source.status.is_some()) {
@@ -57,7 +90,9 @@ impl Painter {
             let moved = (frame.viewport != whole).then(|| frame.drawn_onto(whole));
             let mut mapped = map(picture.buffer.make_mut(), &picture.info)?;
             let mut picture = picture_mut(&mut mapped)?;
-            self.overlay.draw_frame(&mut picture, moved.as_ref().unwrap_or(frame));
+            let frame = moved.as_ref().unwrap_or(frame);
+            self.blurred.apply(&mut picture, frame);
+            self.overlay.draw_frame(&mut picture, frame);
             self.draw_clock(&mut picture);
         }
         Ok(())

@@ -9,7 +9,7 @@ use slipstream_buffer::meta::{Batch, BatchContent, holds_batch};
 use slipstream_draw::OverlayStyle;
 use slipstream_meta::{Color, Point, Rect, Size};
 
-use super::draw::{Clock, Painter};
+use super::draw::{Blurred, Clock, Painter};
 use crate::basics::properties::{Choice, Property, Settings, specs};
 use crate::caps::{batches_and_pictures, event_number, templates};
 use crate::pixels::{ShapeError, Shaper};
@@ -42,10 +42,19 @@ static PROPERTIES: &[Property] = &[
     Property::uint("y-clock-offset", 0, u32::MAX, 0, "Top edge of the clock in pixels").while_playing(),
     Property::uint("clock-color", 0, u32::MAX, u32::MAX, "Colour of the clock as 0xRRGGBBAA").while_playing(),
     Property::choice("process-mode", &PROCESS_MODE, 1, NO_GPU).while_playing(),
+    Property::uint("blur-bbox", 0, 2, 0, "Make objects unrecognisable: 1 or 2 blurs their boxes")
+        .while_playing(),
+    Property::text(
+        BLUR_KINDS,
+        None,
+        "Objects that are blurred, by component and class, as 1:0;1:2; all if empty",
+    )
+    .while_playing(),
     Property::text("hw-blend-color-attr", Some(""), NO_GPU),
     Property::uint("gpu-id", 0, u32::MAX, 0, NO_GPU),
 ];
 
+const BLUR_KINDS: &str = "blur-on-gie-class-ids";
 const DISPLAY_MASK: &str = "display-mask";
 
 /// What the caps say.
@@ -97,7 +106,17 @@ impl NvDsOsd {
             size: number("clock-font-size") as f32,
             color: Color { red, green, blue, alpha },
         };
-        Painter::new(style, is_on("display-clock").then_some(clock))
+        let kinds = Blurred::parse_kinds(&self.settings.text(BLUR_KINDS).unwrap_or_default());
+        let kinds = kinds.unwrap_or_else(|part| {
+            gst::element_imp_warning!(
+                self,
+                gst::LibraryError::Settings,
+                ("{BLUR_KINDS}: {part:?} is no component:class; all objects are blurred")
+            );
+            Vec::new()
+        });
+        let blurred = Blurred { is_on: number("blur-bbox") > 0, kinds };
+        Painter::new(style, is_on("display-clock").then_some(clock), blurred)
     }
 }
 

@@ -81,6 +81,38 @@ fn what_is_switched_off_is_not_drawn() {
 }
 
 #[test]
+fn objects_can_be_made_unrecognisable() {
+    let striped = || {
+        let info = info(VideoFormat::I420, 320, 180);
+        let mut buffer = gray(&info, 40);
+        let mut map = buffer.get_mut().unwrap().map_writable().unwrap();
+        map[..320 * 180]
+            .iter_mut()
+            .enumerate()
+            .filter(|(at, _)| at % 4 < 2)
+            .for_each(|(_, luma)| *luma = 200);
+        drop(map);
+        MakeBatch::new(FRAME, 1).frame(0, (info, buffer), |frame| {
+            describe(frame);
+            frame.objects[0].component_id = 1;
+        })
+    };
+    // of columns that are 40 and 200 by turns
+    for (kinds, is_blurred) in [("", true), ("1:0", true), ("1:2;2:0", false)] {
+        let element = element("nvdsosd");
+        element.set_property("blur-bbox", 1u32);
+        element.set_property("blur-on-gie-class-ids", kinds);
+        let mut harness = harness(&element, &nvmm("I420", FRAME), "video/x-raw(memory:NVMM)");
+        let drawn = harness.push_and_pull(striped().buffer(0)).unwrap();
+        let out = out_info(&harness);
+        let row: Vec<u8> = (140..180).map(|x| pixel(&drawn, &out, x, 100)).collect();
+        let range = row.iter().max().unwrap() - row.iter().min().unwrap();
+        assert_eq!(range < 40, is_blurred, "{kinds:?}: {row:?}");
+        assert_eq!(pixel(&drawn, &out, 40, 100), 200);
+    }
+}
+
+#[test]
 fn frames_of_larger_batches_are_drawn_on_each_for_itself() {
     let element = element("nvdsosd");
     let mut harness = harness(&element, &nvmm("I420", FRAME), "video/x-raw(memory:NVMM)");

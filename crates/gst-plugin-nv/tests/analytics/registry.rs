@@ -75,6 +75,8 @@ const ELEMENTS: [(&str, &[(&str, &str)]); 4] = [
             ("x-clock-offset", "0"),
             ("y-clock-offset", "0"),
             ("clock-color", "4294967295"),
+            ("blur-bbox", "0"),
+            ("blur-on-gie-class-ids", ""),
             ("gpu-id", "0"),
         ],
     ),

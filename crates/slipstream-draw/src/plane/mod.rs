@@ -6,10 +6,12 @@
 
 mod area;
 mod blend;
+mod blur;
 mod shape;
 
 pub(crate) use area::{Area, pixel};
 use blend::{blend_constant, blend_covered, scale};
+pub use blur::blur;
 use slipstream_meta::{Color, PictureMut, PixelFormat, Rect};
 use std::ops::Range;
 
