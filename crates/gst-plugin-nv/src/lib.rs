@@ -10,6 +10,8 @@ mod basics;
 mod convert;
 mod decoder;
 mod encoder;
+mod jpeg;
+mod sink;
 #[allow(dead_code, reason = "elements take up what they need")]
 mod event;
 #[allow(dead_code, reason = "as above")]
@@ -30,6 +32,8 @@ mod tiler;
 mod track;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    sink::register(plugin)?;
+    jpeg::register(plugin)?;
     encoder::register(plugin)?;
     decoder::register(plugin)?;
     convert::register(plugin)?;

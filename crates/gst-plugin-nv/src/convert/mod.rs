@@ -21,7 +21,6 @@ mod turn;
 mod vidconv;
 
 pub(crate) use caps::NVMM_FORMATS;
-#[allow(unused_imports, reason = "for the sinks")]
 pub(crate) use caps::{EGL_FEATURE, egl_caps};
 
 glib::wrapper! {
