@@ -12,6 +12,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::session::Session;
 use crate::value::Kept;
 
 /// What lies at an address.
@@ -101,6 +102,9 @@ pub(crate) fn bytes(address: u64) -> PyResult<Arc<Bytes>> {
 pub(crate) fn object(py: Python<'_>, address: u64) -> PyResult<Option<Py<PyAny>>> {
     if address == 0 {
         return Ok(None);
+    }
+    if let Some(handle) = Session::handle_at(py, address)? {
+        return Ok(Some(handle));
     }
     if find(address).is_some() {
         return Ok(Some(address.into_pyobject(py)?.into_any().unbind()));

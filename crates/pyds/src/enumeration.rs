@@ -25,10 +25,6 @@ macro_rules! enumeration {
             fn of(number: i64) -> Self {
                 Self(number)
             }
-
-            fn number(&self) -> i64 {
-                self.0
-            }
         }
 
         impl $crate::value::Field for $class {
@@ -99,9 +95,6 @@ pub(crate) trait Enumeration: PyClass<Frozen = pyo3::pyclass::boolean_struct::Tr
 
     /// The value with a number.
     fn of(number: i64) -> Self;
-
-    /// Its number.
-    fn number(&self) -> i64;
 }
 
 /// Name that bindings give to a number without one.

@@ -41,9 +41,18 @@
 //! - What Python gets for payloads of user metadata that elements attached, and what elements see of Python's: [`payload`].
 
 mod address;
+mod array;
+mod core;
 mod enumeration;
+mod enums;
+mod extras;
+mod glist;
+mod interpreter;
+mod lock;
 mod osd;
 mod payload;
+mod pool;
+mod session;
 mod value;
 
 use pyo3::prelude::*;
@@ -56,6 +65,11 @@ mod pyds {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", "1.2.0")?;
-        super::osd::register(module)
+        super::interpreter::register(module)?;
+        super::enums::register(module)?;
+        super::glist::register(module)?;
+        super::pool::register(module)?;
+        super::osd::register(module)?;
+        super::core::register(module)
     }
 }

@@ -10,6 +10,8 @@ use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 
 use crate::address::{self, Strings};
+use crate::core::tree::Id;
+use crate::session::Session;
 
 /// Bytes of a label in DeepStream, the terminating zero included.
 const MAX_LABEL_SIZE: usize = 128;
@@ -152,6 +154,11 @@ pub(crate) trait Source<T>: Send + Sync {
     /// Where texts of the structure are kept that Python knows by address.
     fn strings(&self) -> &Strings;
 
+    /// The buffer that it lies in, and its number there, if it is something that hangs in a list.
+    fn item(&self) -> Option<(&Arc<Session>, Id)> {
+        None
+    }
+
     /// The structure as something that [`address::find`] can keep, if it has memory of its own.
     fn owned(self: Arc<Self>) -> Option<Arc<dyn Kept>> {
         None
@@ -236,6 +243,10 @@ impl<T: Clone + Send + 'static> Place<T> {
 
     pub(crate) fn strings(&self) -> &Strings {
         self.0.strings()
+    }
+
+    pub(crate) fn item(&self) -> Option<(&Arc<Session>, Id)> {
+        self.0.item()
     }
 }
 
@@ -344,6 +355,13 @@ pub(crate) trait Class: PyClass<Frozen = True> + Sized + Sync {
         }
         let py = pointer.py();
         if let Ok(address) = pointer.extract::<u64>() {
+            if let Some(handle) = Session::handle_at(py, address)? {
+                let handle = handle.into_bound(py);
+                return handle
+                    .cast::<Self>()
+                    .map(|object| object.clone().unbind())
+                    .map_err(|_| wrong_class(&handle, Self::NAME));
+            }
             let kept = address::kept(address)?;
             let place = Place::kept(kept).ok_or_else(|| {
                 PyTypeError::new_err(format!("the structure at {address:#x} is no {}", Self::NAME))

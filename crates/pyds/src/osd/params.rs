@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use crate::enumeration::{self, enumeration};
-use crate::value::{Class, Field, Text, structure};
+use crate::value::{Text, structure};
 
 enumeration! {
     /// What draws.
