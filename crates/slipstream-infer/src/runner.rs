@@ -82,6 +82,46 @@ pub(crate) struct Runner {
     scratch: Vec<Scratch>,
     timings: Timings,
     nice: i32,
+    lone: Lone,
+}
+
+/// What looks at an image that comes alone.
+#[derive(Debug)]
+enum Lone {
+    /// A worker as any other.
+    Worker,
+    /// An engine that shares it among all cores, to be loaded when the first such image comes.
+    NotLoaded(Box<InferConfig>),
+    Engine(Box<Engine>),
+}
+
+impl Lone {
+    fn of(config: &InferConfig, workers: usize) -> Self {
+        if config.share_lone_images && workers > 1 {
+            Self::NotLoaded(Box::new(config.clone()))
+        } else {
+            Self::Worker
+        }
+    }
+
+    /// The engine for an image that comes alone, on as many threads as there are workers.
+    fn engine(&mut self, workers: usize) -> Option<&mut Engine> {
+        if let Self::NotLoaded(config) = self {
+            let threads = NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN);
+            *self = match Engine::load_shared(config, threads) {
+                Some(Ok(engine)) => Self::Engine(Box::new(engine)),
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "images that come alone keep to one core");
+                    Self::Worker
+                }
+                None => Self::Worker,
+            };
+        }
+        match self {
+            Self::Engine(engine) => Some(engine),
+            _ => None,
+        }
+    }
 }
 
 /// What the network said about one region.
@@ -107,8 +147,9 @@ impl Runner {
     pub(crate) fn load(config: &InferConfig, workers: Option<NonZeroUsize>) -> Result<Self, InferError> {
         let mut engine = Engine::load(config, workers)?;
         let preprocess = Preprocess::new(config, engine.input())?;
-        let scratch = engine.workers().iter().map(|_| Scratch::default()).collect();
-        Ok(Self { engine, preprocess, scratch, timings: Timings::default(), nice: 0 })
+        let scratch: Vec<_> = engine.workers().iter().map(|_| Scratch::default()).collect();
+        let lone = Lone::of(config, scratch.len());
+        Ok(Self { engine, preprocess, scratch, timings: Timings::default(), nice: 0, lone })
     }
 
     pub(crate) fn input(&self) -> Dims {
@@ -144,7 +185,11 @@ impl Runner {
         regions: &[Region<'_>],
         read: impl Fn(&Answer<'_>, &mut T) -> Result<usize, InferError> + Sync,
     ) -> Result<Vec<T>, InferError> {
-        let Self { engine, preprocess, scratch, timings, nice } = self;
+        let Self { engine, preprocess, scratch, timings, nice, lone } = self;
+        let engine = match regions {
+            [_] => lone.engine(scratch.len()).unwrap_or(engine),
+            _ => engine,
+        };
         let nice = *nice;
         let (images, network) = (engine.images_per_run(), engine.input().size());
         let next = AtomicUsize::new(0);

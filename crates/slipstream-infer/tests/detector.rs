@@ -89,6 +89,28 @@ fn many_pictures_keep_their_order() {
 }
 
 #[test]
+fn an_image_that_comes_alone_may_be_shared_among_cores() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config.txt");
+    let (mut config, _) = slipstream_infer::InferConfig::parse(MODEL, path).unwrap();
+    config.share_lone_images = true;
+    if detector(MODEL).is_none() {
+        return;
+    }
+    let mut detector = Detector::new(config, std::num::NonZeroUsize::new(3)).unwrap();
+    let size = Size::new(48, 32);
+    let data: Vec<_> = (0..3).map(|column| cells(size, 16, &[(column, 0)])).collect();
+    let pictures: Vec<_> = data.iter().map(|data| rgb(size, data)).collect();
+    let together = detector.detect(&pictures).unwrap();
+    let alone: Vec<_> =
+        pictures.iter().map(|&picture| detector.detect(&[picture]).unwrap().remove(0)).collect();
+    assert_eq!(
+        together.iter().map(|found| rects(found)).collect::<Vec<_>>(),
+        alone.iter().map(|found| rects(found)).collect::<Vec<_>>()
+    );
+    assert_eq!((detector.timings().images, detector.workers()), (6, 3));
+}
+
+#[test]
 fn a_model_of_a_fixed_batch_is_filled() {
     let Some(mut detector) = detector(&MODEL.replace("tiny.onnx", "tiny_batch2.onnx")) else { return };
     let size = Size::new(48, 32);

@@ -103,7 +103,9 @@ impl NvInfer {
 
     /// Loads the network that is asked for.
     fn open(&self) -> Result<(), gst::ErrorMessage> {
-        let config = self.config()?;
+        let mut config = self.config()?;
+        // Programs for DeepStream often have batches of one frame, whatever the number of cameras.
+        config.share_lone_images = true;
         let policy = Some(Policy::Batches(config.interval));
         let network = Network { config, policy, dialect: Arc::new(DeepStream) };
         tell(&self.obj().upcast_ref::<SlipInfer>().open(network)?);

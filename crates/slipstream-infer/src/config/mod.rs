@@ -182,6 +182,9 @@ pub struct InferConfig {
     pub class_attrs: BTreeMap<u32, ClassAttrs>,
     /// `engine`: what runs the model.
     pub provider: ExecutionProvider,
+    /// Whether an image that comes alone is shared among all cores, which shows it sooner at the price of more work in all. For
+    /// programs to set; no key says so.
+    pub share_lone_images: bool,
     /// Lines of the keys in `[property]`.
     lines: BTreeMap<String, usize>,
 }
@@ -524,6 +527,7 @@ impl Default for InferConfig {
             class_attrs_all: ClassAttrs::default(),
             class_attrs: BTreeMap::new(),
             provider: ExecutionProvider::default(),
+            share_lone_images: false,
             lines: BTreeMap::new(),
         }
     }

@@ -44,5 +44,6 @@ impl InferConfig {
         self.input_object_max = own.input_object_max;
         self.crop_objects_to_roi_boundary = own.crop_objects_to_roi_boundary;
         self.provider = own.provider;
+        self.share_lone_images = own.share_lone_images;
     }
 }

@@ -184,6 +184,24 @@ impl Engine {
     /// # Errors
     /// If ONNX Runtime or the model cannot be loaded, or the model's input is not one of pictures of the config's size.
     pub fn load(config: &InferConfig, workers: Option<NonZeroUsize>) -> Result<Self, EngineError> {
+        Self::load_threaded(config, workers, NonZeroUsize::MIN)
+    }
+
+    /// One worker whose image is shared among `threads`, on ONNX Runtime's own kernels; `None` where another engine runs the
+    /// model, whose ways are its own.
+    pub(crate) fn load_shared(
+        config: &InferConfig,
+        threads: NonZeroUsize,
+    ) -> Option<Result<Self, EngineError>> {
+        let is_own = config.provider.first_choice() == ExecutionProvider::Cpu;
+        is_own.then(|| Self::load_threaded(config, Some(NonZeroUsize::MIN), threads))
+    }
+
+    fn load_threaded(
+        config: &InferConfig,
+        workers: Option<NonZeroUsize>,
+        threads: NonZeroUsize,
+    ) -> Result<Self, EngineError> {
         let loaded = model::load(config)?;
         if config.provider == ExecutionProvider::OpenVino && openvino::is_installed() {
             let count = workers.unwrap_or_else(default_workers).get();
@@ -200,7 +218,7 @@ impl Engine {
         let environment = library::environment()?;
         let sessions = |provider: ExecutionProvider| -> Result<Vec<Session>, EngineError> {
             let session = |_| {
-                let mut builder = builder(&environment, provider, config)?;
+                let mut builder = builder(&environment, provider, config, threads)?;
                 let session = match &bytes {
                     // by its path, so that weights in files beside the model are found
                     None => builder.commit_from_file(path),
@@ -376,14 +394,19 @@ fn numbers<'a>(value: &'a DynValue, converted: &'a mut Vec<f32>) -> Option<(&'a 
     Some((shape, converted))
 }
 
-/// A session that keeps to the thread that calls it.
+/// A session of `threads`, the one that calls it among them. They sleep while there is nothing to do.
 fn builder(
     environment: &Environment,
     provider: ExecutionProvider,
     config: &InferConfig,
+    threads: NonZeroUsize,
 ) -> Result<SessionBuilder, EngineError> {
     let builder = || {
-        Session::builder(environment)?.with_intra_threads(1)?.with_inter_threads(1).map_err(ort::Error::from)
+        Session::builder(environment)?
+            .with_intra_threads(threads.get())?
+            .with_intra_op_spinning(false)?
+            .with_inter_threads(1)
+            .map_err(ort::Error::from)
     };
     provider.register(builder()?).map_err(|message| EngineError::Provider {
         location: config.location("engine"),
