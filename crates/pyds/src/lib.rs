@@ -42,6 +42,7 @@
 
 mod address;
 mod array;
+mod buf_surface;
 mod core;
 mod enumeration;
 mod enums;
@@ -53,6 +54,7 @@ mod osd;
 mod payload;
 mod pool;
 mod session;
+mod surface;
 mod value;
 
 use pyo3::prelude::*;
@@ -70,6 +72,8 @@ mod pyds {
         super::glist::register(module)?;
         super::pool::register(module)?;
         super::osd::register(module)?;
+        super::buf_surface::register(module)?;
+        super::surface::register(module)?;
         super::core::register(module)
     }
 }

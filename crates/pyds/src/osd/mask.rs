@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use slipstream_meta::{Mask, Size};
@@ -257,11 +257,6 @@ fn view(py: Python<'_>, data: Arc<[f32]>) -> PyResult<Py<PyAny>> {
         Some(numpy) => Ok(numpy.call_method1("asarray", (array,))?.unbind()),
         None => Ok(array.into_any()),
     }
-}
-
-/// The error of pixels that need NumPy.
-pub(crate) fn numpy_missing() -> PyErr {
-    PyRuntimeError::new_err("pictures are given as arrays of NumPy, which is not installed")
 }
 
 /// Puts the classes into the module.
