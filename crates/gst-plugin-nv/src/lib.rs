@@ -26,10 +26,12 @@ mod demux;
 mod infer;
 mod logger;
 mod look;
+mod multiurisrcbin;
 mod mux;
 mod osd;
 mod tiler;
 mod track;
+mod urisrcbin;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     sink::register(plugin)?;
@@ -41,6 +43,8 @@ fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     mux::register(plugin)?;
     demux::register(plugin)?;
     logger::register(plugin)?;
+    urisrcbin::register(plugin)?;
+    multiurisrcbin::register(plugin)?;
     osd::register(plugin)?;
     tiler::register(plugin)?;
     track::register(plugin)?;

@@ -17,9 +17,6 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("nvstreammux", gst::DebugColorFlags::empty(), Some("DeepStream's multiplexer"))
 });
 
-/// Formats that go in and out.
-const FORMATS: [VideoFormat; 3] = [VideoFormat::Nv12, VideoFormat::Rgba, VideoFormat::I420];
-
 /// A frame that waits for its batch.
 #[derive(Debug)]
 pub(super) struct Waiting {
@@ -295,7 +292,7 @@ impl ElementImpl for NvStreamMux {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let caps = nvmm_caps(FORMATS);
+            let caps = nvmm_caps(super::FORMATS);
             let sink =
                 gst::PadTemplate::new("sink_%u", gst::PadDirection::Sink, gst::PadPresence::Request, &caps);
             let src = gst::PadTemplate::new("src", gst::PadDirection::Src, gst::PadPresence::Always, &caps);

@@ -19,6 +19,15 @@ glib::wrapper! {
     pub struct NvStreamMux(ObjectSubclass<imp::NvStreamMux>) @extends gst::Element, gst::Object;
 }
 
+/// Formats that go in and out.
+pub(crate) const FORMATS: [gst_video::VideoFormat; 3] =
+    [gst_video::VideoFormat::Nv12, gst_video::VideoFormat::Rgba, gst_video::VideoFormat::I420];
+
+/// What can be set on the multiplexer that programs get.
+pub(crate) fn properties() -> &'static [crate::basics::properties::Property] {
+    settings::Generation::get().properties()
+}
+
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(Some(plugin), "nvstreammux", gst::Rank::PRIMARY, NvStreamMux::static_type())
 }
