@@ -22,6 +22,7 @@
 
 pub mod assign;
 mod associate;
+mod border;
 mod camera;
 pub mod config;
 mod follow;

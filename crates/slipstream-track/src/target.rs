@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use slipstream_meta::{Point, Rect};
+use slipstream_meta::{Point, Rect, Size};
 
 use crate::associate::Candidate;
 use crate::associate::ocsort::{consistency, unit};
+use crate::border::Border;
 use crate::follow::Appearance;
 use crate::kalman::{BoxFilter, MotionModel, Sensor};
 use crate::tracks::{TrackPoint, TrackState};
@@ -24,8 +25,13 @@ pub(crate) struct Target {
     /// 0 until confirmed.
     pub(crate) id: u64,
     pub(crate) state: TrackState,
-    /// Where the object is, or is expected to be.
+    /// Where the object is, or is expected to be: what is to be seen of it.
     pub(crate) rect: Rect,
+    /// The same with what lies beyond the border.
+    pub(crate) whole: Rect,
+    border: Border,
+    /// Size of the picture; 0 × 0 where it has no border.
+    picture: Size,
     /// Where it was in the frame before.
     pub(crate) before: Rect,
     pub(crate) class_id: i32,
@@ -48,8 +54,9 @@ pub(crate) struct Target {
     blind: u32,
     pub(crate) detection: Option<usize>,
     pub(crate) filter: BoxFilter,
-    /// The filter when the object was last found.
+    /// The filter when the object was last found, and where that was, with what lay beyond the border.
     saved: BoxFilter,
+    found: Rect,
     /// Boxes that the detector gave lately, with their ages, newest last.
     seen: VecDeque<(u32, Rect)>,
     direction: Option<Point>,
@@ -62,13 +69,17 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn new(model: &MotionModel, candidate: &Candidate) -> Self {
+    /// `picture` is the size of the picture whose border cuts objects, 0 × 0 where none is known or it is to count for nothing.
+    pub(crate) fn new(model: &MotionModel, candidate: &Candidate, picture: Size) -> Self {
         let Candidate { rect, confidence, class_id, index, .. } = *candidate;
         let filter = BoxFilter::new(model, &rect);
         let mut target = Self {
             id: 0,
             state: TrackState::Tentative,
             rect,
+            whole: rect,
+            border: Border::of(&rect, picture, None),
+            picture,
             before: rect,
             class_id,
             votes: vec![(class_id, confidence)],
@@ -83,6 +94,7 @@ impl Target {
             detection: Some(index),
             filter,
             saved: filter,
+            found: rect,
             seen: VecDeque::from([(0, rect)]),
             direction: None,
             appearance: None,
@@ -112,16 +124,19 @@ impl Target {
     fn take_rect(&mut self, model: &MotionModel) {
         let rect = self.filter.rect(model);
         if is_usable(&rect) {
-            self.rect = rect;
+            self.whole = rect;
+            self.rect = self.border.visible(&rect, self.picture);
         }
     }
 
     /// Takes part in the motion of the camera.
     pub(crate) fn shift(&mut self, way: Point) {
         self.rect = self.rect.shifted(way.x, way.y);
+        self.whole = self.whole.shifted(way.x, way.y);
         self.before = self.before.shifted(way.x, way.y);
         self.filter.shift(way);
         self.saved.shift(way);
+        self.found = self.found.shifted(way.x, way.y);
         for (_, rect) in &mut self.seen {
             *rect = rect.shifted(way.x, way.y);
         }
@@ -156,10 +171,12 @@ impl Target {
     /// `replay`, the way to it is made up for.
     pub(crate) fn observe(&mut self, model: &MotionModel, candidate: &Candidate, noise: f32, replay: bool) {
         let rect = candidate.rect;
+        self.border = Border::of(&rect, self.picture, Some(&self.whole));
+        let whole = self.border.whole(&rect, &self.whole);
         let mut followed = self.filter;
-        followed.update(model, &rect, Sensor::Detector { noise });
+        followed.update(model, &whole, Sensor::Detector { noise });
         if replay && self.lost > 1 {
-            self.replay(model, rect, noise);
+            self.replay(model, whole, noise);
             // Where it was seen meanwhile, its way needs no making up; its size does.
             if self.blind <= 1 {
                 self.filter.take_place_of(&followed);
@@ -174,6 +191,7 @@ impl Target {
             self.seen.pop_front();
         }
         self.seen.push_back((self.age, rect));
+        self.found = whole;
         self.saved = self.filter;
         self.take_rect(model);
         self.confidence = candidate.confidence;
@@ -188,7 +206,7 @@ impl Target {
     /// OC-SORT's re-update: the filter takes the straight way from the last box to this one instead of what it made up
     /// meanwhile.
     fn replay(&mut self, model: &MotionModel, to: Rect, noise: f32) {
-        let from = self.last_seen();
+        let from = self.found;
         let steps = self.lost;
         self.filter = self.saved;
         for step in 1..=steps {

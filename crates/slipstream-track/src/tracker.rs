@@ -94,7 +94,7 @@ impl Tracker {
             }
             self.associate();
             self.settle(view.as_ref());
-            self.start();
+            self.start(if self.config.cut_by_border { frame.size } else { Size::default() });
             self.learn(view.as_ref());
         } else {
             self.frames_unseen = self.frames_unseen.saturating_add(1);
@@ -241,8 +241,8 @@ impl Tracker {
         }
     }
 
-    /// Starts tracks where there are none.
-    fn start(&mut self) {
+    /// Starts tracks where there are none, in a picture of the size given.
+    fn start(&mut self, picture: Size) {
         let config = &*self.config;
         let least = config.new_confidence * self.level();
         let old = self.targets.len();
@@ -258,7 +258,7 @@ impl Tracker {
             {
                 continue;
             }
-            let mut target = Target::new(&config.motion, candidate);
+            let mut target = Target::new(&config.motion, candidate, picture);
             let is_believed = match config.confirmation {
                 Confirmation::EachStreak(looks) => self.frames <= u64::from(looks),
                 Confirmation::Streak(looks) => {
@@ -283,7 +283,8 @@ impl Tracker {
             let Some(target) = self.targets.get(index).filter(|target| target.detection.is_some()) else {
                 continue;
             };
-            let (rect, is_known) = (target.rect, target.appearance.is_some());
+            let (rect, whole) = (target.rect, target.whole);
+            let is_known = target.appearance.is_some();
             // Who stands lower in the picture stands nearer to the camera.
             let is_before =
                 |other: &&Target| other.detection.is_some() && other.rect.bottom() > rect.bottom();
@@ -293,7 +294,7 @@ impl Tracker {
                 continue;
             }
             if let Some(target) = self.targets.get_mut(index) {
-                eye.learn(view, &rect, follow, follow.rate, &mut target.appearance);
+                eye.learn(view, &whole, follow, follow.rate, &mut target.appearance);
             }
         }
     }
@@ -357,12 +358,12 @@ fn sight(
     config: &TrackerConfig,
 ) -> bool {
     let Some(appearance) = &target.appearance else { return false };
-    let found = eye.find(view, &target.rect, follow, appearance);
+    let found = eye.find(view, &target.whole, follow, appearance);
     let is_seen = found.confidence >= follow.min_confidence && is_usable(&found.rect);
     if is_seen {
         target.sight(&config.motion, found.rect, found.confidence);
         if follow.refresh > 0.0 {
-            eye.learn(view, &target.rect, follow, follow.refresh, &mut target.appearance);
+            eye.learn(view, &target.whole, follow, follow.refresh, &mut target.appearance);
         }
     }
     is_seen

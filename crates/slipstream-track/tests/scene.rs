@@ -118,6 +118,30 @@ fn track(clip: &Clip, config: &TrackerConfig, interval: usize, with_pictures: bo
     Score::of(&pairs)
 }
 
+/// What nobody can do better who does not see how sizes change between looks: every centre is known exactly, every size is
+/// what the detector said last.
+fn bound(clip: &Clip, interval: usize) -> Score {
+    let mut chance = Chance(1);
+    let mut known: BTreeMap<u64, Rect> = BTreeMap::new();
+    let mut pairs = Vec::new();
+    for (number, (_, truth)) in clip.frames.iter().enumerate() {
+        let found = detect(truth, &mut chance);
+        for detection in found.iter().filter(|_| number % interval == 0) {
+            let overlap = |object: &TruthObject| object.rect.iou(&detection.rect);
+            let own = truth.iter().max_by(|a, b| overlap(a).total_cmp(&overlap(b)));
+            if let Some(own) = own.filter(|own| overlap(own) > 0.5) {
+                let center = own.rect.center();
+                known.insert(own.id, detection.rect.shifted(-center.x, -center.y));
+            }
+        }
+        let asked: Vec<_> = truth.iter().filter(|o| is_asked_for(o)).map(|o| (o.id, o.rect)).collect();
+        let at = |rect: &Rect, seen: &Rect| seen.shifted(rect.center().x, rect.center().y);
+        let tracks = asked.iter().filter_map(|(id, rect)| Some((*id, at(rect, known.get(id)?)))).collect();
+        pairs.push(Pair { truth: asked, tracks });
+    }
+    Score::of(&pairs)
+}
+
 fn clips() -> Vec<Clip> {
     const FRAMES: usize = 150;
     vec![
@@ -129,21 +153,26 @@ fn clips() -> Vec<Clip> {
 }
 
 /// What a detector that looks at every fifth frame may cost in HOTA when objects are followed by sight between looks.
-/// Most of it are objects that come into view between looks.
-const MOST_LOST: f64 = 8.0;
+/// Most of it are people whose boxes widen and narrow as they walk, and cars that come near: see [`bound`].
+const MOST_LOST: f64 = 7.0;
 /// What following by sight has to win over boxes that only move on.
-const LEAST_WON: f64 = 4.0;
+const LEAST_WON: f64 = 6.0;
 
 #[test]
 fn following_by_sight_makes_up_for_a_detector_that_looks_at_every_fifth_frame() {
     let config = TrackerConfig::named("slip").unwrap();
-    let (mut every, mut fifth, mut blind) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut every, mut fifth, mut blind, mut bounds) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for clip in clips() {
         every.push(track(&clip, &config, 1, true));
         fifth.push(track(&clip, &config, 5, true));
         blind.push(track(&clip, &config, 5, false));
-        for (name, scores) in [("every frame", &every), ("every fifth", &fifth), ("without pictures", &blind)]
-        {
+        bounds.push(bound(&clip, 5));
+        for (name, scores) in [
+            ("every frame", &every),
+            ("every fifth", &fifth),
+            ("without pictures", &blind),
+            ("bound", &bounds),
+        ] {
             let s = scores.last().unwrap();
             let (det, ass, ids, mota) = (s.det_a(), s.ass_a(), s.idf1(), s.mota());
             println!(
@@ -156,8 +185,10 @@ fn following_by_sight_makes_up_for_a_detector_that_looks_at_every_fifth_frame() 
             );
         }
     }
-    let [every, fifth, blind] = [every, fifth, blind].map(|scores| Score::sum(&scores).hota());
-    println!("HOTA: every frame {every:.1}, every fifth {fifth:.1}, without pictures {blind:.1}");
+    let [every, fifth, blind, bound] = [every, fifth, blind, bounds].map(|scores| Score::sum(&scores).hota());
+    println!(
+        "HOTA: every frame {every:.1}, every fifth {fifth:.1}, without pictures {blind:.1}, bound {bound:.1}"
+    );
     assert!(fifth >= every - MOST_LOST, "every frame {every:.2}, every fifth {fifth:.2}");
     assert!(fifth >= blind + LEAST_WON, "with pictures {fifth:.2}, without {blind:.2}");
 }

@@ -248,6 +248,7 @@ impl Keys {
             least_noise: 1.0,
             replay: false,
             camera_motion: false,
+            cut_by_border: false,
             association: Association::Weighted(self.association),
             check_class: self.check_class,
             follow: self.is_visual.then_some(follow),

@@ -40,6 +40,9 @@ pub struct TrackerConfig {
     pub replay: bool,
     /// Whether the camera's own motion is taken from what the objects' motion has in common.
     pub camera_motion: bool,
+    /// Whether boxes at the border of a picture of known size are those of objects that it cuts: what lies beyond is kept in
+    /// mind while they come and go.
+    pub cut_by_border: bool,
     /// How detections and tracks are matched.
     pub association: Association,
     /// Whether only a detection of a track's own class continues it.

@@ -24,6 +24,7 @@ impl TrackerConfig {
             least_noise: 0.3,
             replay: true,
             camera_motion: true,
+            cut_by_border: true,
             association: Association::Slip(Slip::default()),
             follow: Some(Follow::default()),
             report: Report::Estimate,
@@ -46,6 +47,7 @@ impl TrackerConfig {
             least_noise: 1.0,
             replay: false,
             camera_motion: false,
+            cut_by_border: false,
             association: Association::Weighted(Weighted {
                 iou: Similarity { min: 0.3, weight: 1.0 },
                 ..Weighted::default()
