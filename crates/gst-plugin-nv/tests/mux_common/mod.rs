@@ -10,7 +10,7 @@ use slipstream_buffer::meta::{Batch, NVMM_FEATURE};
 use slipstream_meta::BatchMeta;
 
 /// Nothing here is about speed: a wait this long means that it will never happen.
-pub const NEVER: Duration = Duration::from_secs(20);
+pub const NEVER: Duration = Duration::from_secs(120);
 
 pub fn init() {
     static ONCE: Once = Once::new();
