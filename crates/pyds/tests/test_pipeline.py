@@ -1,0 +1,142 @@
+"""Probes in pipelines: what Python adds is drawn, travels with copies, and outlives nothing that it should not."""
+
+import unittest
+
+import common
+import pyds
+from common import Gst, Pipeline, objects_of, walk
+
+SOURCE = (
+    "videotestsrc num-buffers={buffers} pattern=black ! video/x-raw,format=I420,width=320,height=240 ! mux.sink_0 "
+    "slipmux name=mux ! identity name=before "
+)
+DRAWN = SOURCE + "! sliptiler width=320 height=240 ! sliposd ! videoconvert ! video/x-raw,format=RGBA ! identity name=after ! "
+
+
+def pixel(picture, x, y):
+    return tuple(picture[(y * 320 + x) * 4:][:3])
+
+
+def frames(batch):
+    return walk(batch.frame_meta_list, pyds.NvDsFrameMeta.cast)
+
+
+class Probes(unittest.TestCase):
+    def test_what_python_adds_is_drawn(self):
+        def add(batch, _):
+            for frame in frames(batch):
+                display = pyds.nvds_acquire_display_meta_from_pool(batch)
+                display.num_rects = 1
+                box = display.rect_params[0]
+                box.left, box.top, box.width, box.height, box.has_bg_color = 10, 10, 50, 50, 1
+                box.bg_color.set(1, 0, 0, 1)
+                pyds.nvds_add_display_meta_to_frame(frame, display)
+                thing = common.add_object(batch, frame, 0)
+                # Changed after it was added: the buffer changes at once.
+                box = thing.rect_params
+                box.left, box.top, box.width, box.height, box.has_bg_color = 200, 100, 60, 60, 1
+                box.bg_color.set(0, 0, 1, 1)
+
+        picture = Pipeline(DRAWN.format(buffers=1) + "appsink name=out sync=false", before=add).sample("out")
+        red, blue, black = pixel(picture, 30, 30), pixel(picture, 230, 130), pixel(picture, 120, 200)
+        self.assertTrue(red[0] > 200 and max(red[1:]) < 60, red)
+        self.assertTrue(blue[2] > 200 and max(blue[:2]) < 60, blue)
+        self.assertLess(max(black), 30)
+
+    def test_a_later_probe_reads_what_an_earlier_one_wrote(self):
+        seen = []
+
+        def write(batch, _):
+            frame = next(frames(batch))
+            frame.misc_frame_info[0] = frame.frame_num + 5
+            thing = common.add_object(batch, frame, 3)
+            thing.rect_params.border_color.set(0.3, 0.6, 0.9, 1)
+            thing.text_params.display_text = f"number {frame.frame_num}"
+            thing.misc_obj_info[1] = 8
+
+        def read(batch, _):
+            frame = next(frames(batch))
+            thing = objects_of(frame)[0]
+            color = thing.rect_params.border_color
+            seen.append((frame.misc_frame_info[0] - frame.frame_num, thing.class_id, color.red, thing.misc_obj_info[1]))
+
+        Pipeline(SOURCE.format(buffers=3) + "! identity name=after ! fakesink", before=write, after=read).run()
+        self.assertEqual(seen, [(5, 3, 0.3, 8)] * 3)
+
+    def test_handles_keep_their_buffer(self):
+        kept = []
+
+        def keep(batch, _):
+            frame = next(frames(batch))
+            kept.append((batch, frame, common.add_object(batch, frame, frame.frame_num)))
+
+        Pipeline(DRAWN.format(buffers=4) + "fakesink", before=keep).run()
+        self.assertEqual([thing.class_id for _, _, thing in kept], [0, 1, 2, 3])
+        for batch, frame, thing in kept:
+            pyds.nvds_remove_obj_meta_from_frame(frame, thing)
+            self.assertEqual(batch.num_frames_in_batch, 1)
+
+    def test_user_metadata_is_copied_and_released_by_elements(self):
+        copied, released = [], []
+
+        def add(batch, _):
+            frame = next(frames(batch))
+            user = pyds.nvds_acquire_user_meta_from_pool(batch)
+            user.user_meta_data = {"number": frame.frame_num}
+            pyds.user_copyfunc(user, copy)
+            pyds.user_releasefunc(user, lambda meta, _: released.append(meta.user_meta_data["number"]))
+            pyds.nvds_add_user_meta_to_frame(frame, user)
+
+        def copy(meta, _):
+            copied.append(meta.user_meta_data["number"])
+            return dict(meta.user_meta_data)
+
+        seen = []
+
+        def read(batch, _):
+            metas = walk(next(frames(batch)).frame_user_meta_list, pyds.NvDsUserMeta.cast)
+            seen.extend(meta.user_meta_data["number"] for meta in metas)
+
+        # Both branches own the buffer: whoever changes it first gets a copy.
+        branches = (
+            "! tee name=t t. ! queue ! sliptiler width=64 height=64 ! identity name=after ! fakesink sync=false "
+            "t. ! queue ! sliptiler width=32 height=32 ! fakesink sync=false"
+        )
+        Pipeline(SOURCE.format(buffers=4) + branches, before=add, after=read).run()
+        self.assertEqual(seen, [0, 1, 2, 3])
+        for number in range(4):
+            self.assertEqual(released.count(number), copied.count(number) + 1)
+
+    def test_pixels(self):
+        try:
+            import numpy
+        except ImportError:
+            self.skipTest("NumPy is not installed")
+
+        def paint(batch, buffer):
+            pixels = pyds.get_nvds_buf_surface(hash(buffer), next(frames(batch)).batch_id)
+            assert pixels.shape == (240, 320, 4) and pixels.dtype == numpy.uint8, pixels.shape
+            pixels[50:60, 70:80] = (1, 2, 3, 255)
+            pyds.unmap_nvds_buf_surface(hash(buffer), 0)
+
+        picture = Pipeline(DRAWN.format(buffers=1) + "appsink name=out sync=false", after=paint).sample("out")
+        self.assertEqual(pixel(picture, 75, 55), (1, 2, 3))
+        self.assertNotEqual(pixel(picture, 85, 55), (1, 2, 3))
+
+    def test_pixels_of_other_formats(self):
+        try:
+            import numpy  # noqa: F401
+        except ImportError:
+            self.skipTest("NumPy is not installed")
+
+        def look(_, buffer):
+            with self.assertRaisesRegex(RuntimeError, "only support RGBA/RGB"):
+                pyds.get_nvds_buf_surface(hash(buffer), 0)
+            with self.assertRaisesRegex(RuntimeError, "no picture 7"):
+                pyds.get_nvds_buf_surface(hash(buffer), 7)
+
+        Pipeline(SOURCE.format(buffers=1) + "! fakesink", before=look).run()
+
+
+if __name__ == "__main__":
+    unittest.main()
