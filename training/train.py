@@ -1,7 +1,6 @@
 """Train one variant on one GPU, in pieces if need be: every piece ends with a checkpoint from which `--resume` goes on.
 
-The learning rate follows the number of steps; `--budget SECONDS` measures the speed first and sets the number of steps so that
-training ends then (over all pieces).
+The learning rate follows the number of steps or, with `--budget SECONDS`, the time (over all pieces).
 """
 
 import argparse
@@ -19,7 +18,8 @@ from tqdm import tqdm
 from detector import augment as effects
 from detector import data
 from detector.augment import augment
-from detector.data import Store, make_batch
+from detector.data import MAX_TARGETS, Store, make_batch
+from detector.graphs import Recorded
 from detector.loss import loss
 from detector.net import CONFIGS, Detector, anchors
 from detector.signs import atlas
@@ -29,15 +29,15 @@ FINAL_LR = 0.02  # of the peak
 CALM = 0.12  # last share of the steps: few mosaics, weak effects (YOLOX, Ge et al. 2021)
 EMA_DECAY, EMA_RAMP = 0.9998, 2000
 CLIP_NORM = 10.0
-MEASURE_AFTER, MEASURE_STEPS = 300, 100
 SPRITES = 600
+MOSAIC, STRENGTH = 0.6, 1.0  # share of mosaics, strength of the effects
+CALM_MOSAIC, CALM_STRENGTH = 0.1, 0.5
+RECORDINGS = 8  # of making a batch, each with other choices of Python's `random`
 
 
-def learning_rate(step, steps):
-    if step < WARM_UP:
-        return (step + 1) / WARM_UP
-    t = (step - WARM_UP) / max(steps - WARM_UP, 1)
-    return FINAL_LR + (1 - FINAL_LR) * 0.5 * (1 + math.cos(math.pi * min(t, 1.0)))
+def learning_rate(step, done):
+    """Of the peak, after the share `done` of the training."""
+    return min((step + 1) / WARM_UP, FINAL_LR + (1 - FINAL_LR) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
 
 
 def parameter_groups(net, decay):
@@ -50,7 +50,58 @@ def parameter_groups(net, decay):
 def compile_parts():
     """Fuse the chains of small operations that make and change batches."""
     data.sample = torch.compile(data.sample, dynamic=False)
-    effects.colour = torch.compile(effects.colour, dynamic=False)
+    for name in ("colour", "gamma", "noise", "night", "jpeg"):
+        setattr(effects, name, torch.compile(getattr(effects, name), dynamic=False))
+
+
+class Batches:
+    """Makes batches in fixed tensors: `x` [B, 3, H, W], `rows` [B, MAX_TARGETS, 6], `background` [B, M, 4]."""
+
+    def __init__(self, store, sprites, batch, height, width, centres, record):
+        d = store.device
+        self.store, self.sprites, self.centres, self.record = store, sprites, centres, record
+        self.x = torch.zeros((batch, 3, height, width), dtype=torch.bfloat16, device=d).to(memory_format=torch.channels_last)
+        self.rows = torch.zeros((batch, MAX_TARGETS, 6), device=d)
+        self.background = torch.zeros((batch, len(centres), 4), device=d)
+        effects.load_constants(torch.zeros((), device=d))
+        self.calm, self.recordings = None, []
+
+    @torch.no_grad()
+    def make(self):
+        batch, _, height, width = self.x.shape
+        x, rows, background = make_batch(self.store, batch, height, width, self.centres, CALM_MOSAIC if self.calm else MOSAIC)
+        x, rows = augment(x, rows, background, self.sprites, CALM_STRENGTH if self.calm else STRENGTH)
+        self.x.copy_(x)
+        self.rows.copy_(rows)
+        self.background.copy_(background)
+
+    def next(self, calm):
+        if calm != self.calm:
+            self.calm, self.recordings = calm, []
+            if self.record:
+                pool = torch.cuda.graph_pool_handle()
+                self.recordings = [Recorded(self.make, pool) for _ in range(RECORDINGS)]
+        random.choice(self.recordings or [self.make])()
+
+
+class Gradients:
+    """Runs the network forward and back on the tensors of `batches`; leaves the loss and its parts in `parts`."""
+
+    def __init__(self, net, batches, centres, strides, fuse):
+        self.net, self.batches, self.centres, self.strides = net, batches, centres, strides
+        self.forward = torch.compile(net, dynamic=False) if fuse else net
+        self.loss = torch.compile(loss, dynamic=False) if fuse else loss
+        self.parts = {}
+
+    def __call__(self):
+        b = self.batches
+        for p in self.net.parameters():
+            p.grad = None
+        with torch.autocast(b.x.device.type, torch.bfloat16):
+            logits, distances = self.forward(b.x)
+        total, parts = self.loss(logits, distances, b.rows, b.background, self.centres, self.strides)
+        total.backward()
+        self.parts = {"total": total.detach(), **parts}
 
 
 class Average:
@@ -76,14 +127,15 @@ def main():
     p.add_argument("--resume", type=Path, help="checkpoint to go on from")
     p.add_argument("--weights", type=Path, help="checkpoint to take first weights from (new schedule)")
     p.add_argument("--steps", type=int, default=20000)
-    p.add_argument("--budget", type=float, help="seconds of training in all: sets the number of steps")
+    p.add_argument("--budget", type=float, help="seconds of training in all, instead of --steps")
     p.add_argument("--stop-after", type=float, default=1e9, help="end this piece after so many seconds")
     p.add_argument("--batch", type=int, default=128)
     p.add_argument("--lr", type=float, default=2.5e-3)
     p.add_argument("--decay", type=float, default=0.05)
     p.add_argument("--limit", type=int, help="use only the first pictures (to try things)")
     p.add_argument("--share", type=float, default=1.0, help="use this share of the pictures, drawn at random (learning curve)")
-    p.add_argument("--compile", action="store_true")
+    p.add_argument("--compile", action="store_true", help="fuse operations")
+    p.add_argument("--graphs", action="store_true", help="record steps as CUDA graphs")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--save-every", type=float, default=120, help="seconds between checkpoints")
     a = p.parse_args()
@@ -117,10 +169,10 @@ def main():
     centres, strides = anchors(height, width, device)
     print(f"{len(store)} pictures in {time.time() - begin:.0f} s, {device}", flush=True)
 
-    forward = torch.compile(net, dynamic=False) if a.compile else net
-    criterion = torch.compile(loss, dynamic=False) if a.compile else loss
     if a.compile:
         compile_parts()
+    batches = Batches(store, sprites, a.batch, height, width, centres, a.graphs)
+    compute = gradients = Gradients(net, batches, centres, strides, a.compile)
 
     def save():
         state = {
@@ -132,21 +184,18 @@ def main():
         (a.out / "checkpoint.tmp").replace(a.out / "checkpoint.pt")
 
     log = open(a.out / "log.jsonl", "a")
-    piece, saved, measured, sums, count = time.time(), time.time(), None, {}, 0
-    bar = tqdm(total=steps, initial=step, mininterval=10, desc=a.variant)
-    while step < steps and time.time() - begin < a.stop_after:
-        calm = step > steps * (1 - CALM)
+    piece, saved, sums, count = time.time(), time.time(), {}, 0
+    bar = tqdm(total=None if a.budget else steps, initial=step, mininterval=10, desc=a.variant)
+    while time.time() - begin < a.stop_after:
+        done = (spent + time.time() - piece) / a.budget if a.budget else step / steps
+        if done >= 1:
+            break
         for group in optimiser.param_groups:
-            group["lr"] = a.lr * learning_rate(step, steps)
-        with torch.no_grad():
-            x, rows, background = make_batch(store, a.batch, height, width, centres, 0.1 if calm else 0.6)
-            x, rows = augment(x, rows, background, sprites, 0.5 if calm else 1.0)
-            x = x.to(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16):
-            logits, distances = forward(x)
-        total, parts = criterion(logits, distances, rows, background, centres, strides)
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
+            group["lr"] = a.lr * learning_rate(step, done)
+        batches.next(done > 1 - CALM)
+        if a.graphs and count == 0:
+            gradients = Recorded(compute)
+        gradients()
         torch.nn.utils.clip_grad_norm_(net.parameters(), CLIP_NORM, foreach=True)
         optimiser.step()
         average.update(step)
@@ -154,8 +203,8 @@ def main():
         count += 1
         bar.update(1)
         if count % 10 == 0:
-            for k, v in {"total": total.detach(), **parts}.items():
-                sums.setdefault(k, []).append(v)
+            for k, v in compute.parts.items():
+                sums.setdefault(k, []).append(v.clone())
         if count % 100 == 0:
             row = {"step": step, "lr": optimiser.param_groups[0]["lr"], **{k: torch.stack(v).float().mean().item() for k, v in sums.items()}}
             row["seconds"] = round(spent + time.time() - piece, 1)
@@ -166,16 +215,6 @@ def main():
             bar.set_postfix(loss=f"{row['total']:.3f}")
             if not math.isfinite(row["total"]):
                 raise SystemExit("the loss is not finite")
-        if a.budget and not a.resume and count in (MEASURE_AFTER, MEASURE_AFTER + MEASURE_STEPS):
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            if measured is None:
-                measured = time.time()
-            else:
-                rate = (time.time() - measured) / MEASURE_STEPS
-                steps = count + int((a.budget - (time.time() - piece)) / rate)
-                bar.total = steps
-                print(f"{rate * 1e3:.1f} ms a step, {a.batch / rate:.0f} pictures/s: {steps} steps", flush=True)
         if time.time() - saved > a.save_every:
             spent_before, spent = spent, spent + time.time() - piece
             save()
@@ -183,7 +222,7 @@ def main():
     spent += time.time() - piece
     save()
     bar.close()
-    print(f"step {step} of {steps}, {spent:.0f} s of training", flush=True)
+    print(f"step {step}, {spent:.0f} s of training", flush=True)
 
 
 if __name__ == "__main__":

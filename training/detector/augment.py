@@ -20,14 +20,18 @@ def constant(values, x):
     return _constants[key]
 
 
+GREY = (0.299, 0.587, 0.114)  # luma of Rec. ITU-R BT.601
+WARM, COLD = (1.1, 0.95, 0.75), (0.85, 0.95, 1.15)  # lamp light
+
+
 def rand(n, low, high, x):
     return torch.rand((n, 1, 1, 1), device=x.device) * (high - low) + low
 
 
 def some(x, share):
-    """A random choice of pictures."""
+    """A random choice of pictures (sorted random numbers: `randperm` waits for the GPU)."""
     n = max(int(len(x) * share), 1)
-    return torch.randperm(len(x), device=x.device)[:n]
+    return torch.rand(len(x), device=x.device).argsort()[:n]
 
 
 def colour(x):
@@ -35,7 +39,7 @@ def colour(x):
     x = x * torch.exp(rand(n, -0.35, 0.3, x)) + rand(n, -0.06, 0.06, x)
     mean = x.mean((1, 2, 3), keepdim=True)
     x = (x - mean) * torch.exp(rand(n, -0.4, 0.35, x)) + mean
-    grey = (x * constant((0.299, 0.587, 0.114), x).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    grey = (x * constant(GREY, x).view(1, 3, 1, 1)).sum(1, keepdim=True)
     saturation = torch.where(rand(n, 0, 1, x) < 0.06, torch.zeros_like(mean), rand(n, 0.4, 1.6, x))
     x = grey + (x - grey) * saturation
     tint = torch.exp((torch.rand((n, 3, 1, 1), device=x.device) - 0.5) * 0.24)
@@ -80,8 +84,8 @@ def night(x, boxes):
     """Dark, tinted, noisy, with lamps anywhere and headlights at vehicles."""
     n, _, h, w = x.shape
     x = x.clamp(min=1e-4) ** rand(n, 1.1, 2.4, x) * rand(n, 0.15, 0.6, x)
-    warm = constant((1.1, 0.95, 0.75), x).view(1, 3, 1, 1)
-    cold = constant((0.85, 0.95, 1.15), x).view(1, 3, 1, 1)
+    warm = constant(WARM, x).view(1, 3, 1, 1)
+    cold = constant(COLD, x).view(1, 3, 1, 1)
     side = rand(n, 0, 1, x)
     x = x * (warm * side + cold * (1 - side))
     light = _glare(n, 6, h, w, x)
@@ -100,15 +104,22 @@ def night(x, boxes):
     return x + torch.randn_like(x) * rand(n, 0.0, 0.06, x)
 
 
+MAX_SLANT = 3  # pixels sideways in a streak
+STREAK = 13  # its length
+
+
+def streak(slant, x):
+    """Kernel [1, 1, STREAK, STREAK] of a slanted line."""
+    mid = STREAK // 2
+    rows = [[float(j == mid + round(slant * (i - mid) / STREAK)) for j in range(STREAK)] for i in range(STREAK)]
+    return constant(tuple(v for row in rows for v in row), x).view(1, 1, STREAK, STREAK)
+
+
 def rain(x):
     """Streaks and haze."""
     n, _, h, w = x.shape
     drops = (torch.rand((n, 1, h, w), device=x.device) < rand(n, 0.0, 0.006, x)).float()
-    k = 13
-    slant = random.randint(-3, 3)
-    rows = [[float(j == k // 2 + round(slant * (i - k // 2) / k)) for j in range(k)] for i in range(k)]
-    kernel = constant(tuple(v for row in rows for v in row), x).view(1, 1, k, k)
-    streaks = F.conv2d(drops, kernel, padding=k // 2).clamp(0, 1)
+    streaks = F.conv2d(drops, streak(random.randint(-MAX_SLANT, MAX_SLANT), x), padding=STREAK // 2).clamp(0, 1)
     haze = rand(n, 0.0, 0.45, x)
     ramp = torch.linspace(1.0, 0.35, h, device=x.device).view(1, 1, h, 1)
     level = rand(n, 0.45, 0.85, x)
@@ -125,7 +136,7 @@ def _dct(device):
 
 # Luminance table of JPEG (ITU-T T.81, table K.1).
 JPEG_TABLE = (
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
+    16.0, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
     18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
 )
 
@@ -135,7 +146,7 @@ def jpeg(x):
     n, c, h, w = x.shape
     m = _dct(x.device)
     blocks = x.view(n, c, h // 8, 8, w // 8, 8).permute(0, 1, 2, 4, 3, 5) * 255
-    table = constant(tuple(map(float, JPEG_TABLE)), x).view(8, 8) * torch.exp(rand(n, math.log(0.25), math.log(2.5), x)).view(n, 1, 1, 1, 1, 1)
+    table = constant(JPEG_TABLE, x).view(8, 8) * torch.exp(rand(n, math.log(0.25), math.log(2.5), x)).view(n, 1, 1, 1, 1, 1)
     t = (torch.round(m @ blocks @ m.T / table) * table)
     return (m.T @ t @ m).permute(0, 1, 2, 4, 3, 5).reshape(n, c, h, w) / 255
 
@@ -172,6 +183,14 @@ def paste_signs(x, boxes, background, sprites, share):
         weight = (shown > 0.4).float()
         boxes[rows, -1 - step] = torch.cat((torch.full((k, 1), float(ROAD_SIGN), device=x.device), clipped, weight[:, None]), 1)
     return x, boxes
+
+
+def load_constants(x):
+    """Make all constants, so that later calls copy nothing to the device of `x`."""
+    for values in (GREY, WARM, COLD, JPEG_TABLE):
+        constant(values, x)
+    for slant in range(-MAX_SLANT, MAX_SLANT + 1):
+        streak(slant, x)
 
 
 def augment(x, boxes, background, sprites, strength=1.0):

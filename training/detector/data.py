@@ -58,7 +58,7 @@ class Store:
         self.background = torch.from_numpy(labels["background"][chosen]).to(device)
         self.size = torch.tensor([[e["width"], e["height"]] for e, _ in items], dtype=torch.float32, device=device)
         self.stretched = torch.tensor([e["stretched"] for e, _ in items], device=device)
-        self.sampling = torch.from_numpy(sampling).to(device)
+        self.sampling = torch.from_numpy(np.cumsum(sampling / sampling.sum()).astype(np.float32)).to(device)  # cumulative
         self.device = device
 
     def __len__(self):
@@ -72,7 +72,7 @@ def uniform(shape, low, high, device):
 def place(store, batch, height, width, mosaic):
     """Draw pictures and their places: four slots per training picture (left/right x top/bottom of the point `centre`)."""
     d = store.device
-    index = torch.multinomial(store.sampling, batch * 4, replacement=True).view(batch, 4)
+    index = torch.searchsorted(store.sampling, torch.rand((batch, 4), device=d)).clamp(max=len(store) - 1)
     is_mosaic = torch.rand(batch, device=d) < mosaic
     centre = torch.stack((uniform(batch, 0.3, 0.7, d) * width, uniform(batch, 0.3, 0.7, d) * height), 1).round()
     whole = torch.stack((torch.full((batch,), float(width), device=d), torch.full((batch,), float(height), device=d)), 1)
