@@ -41,20 +41,28 @@
 //! - What Python gets for payloads of user metadata that elements attached, and what elements see of Python's: [`payload`].
 
 mod address;
+mod analytics;
 mod array;
 mod buf_surface;
 mod core;
 mod enumeration;
 mod enums;
+mod events;
 mod extras;
+mod flow;
 mod glist;
+mod infer_output;
 mod interpreter;
+mod latency;
 mod lock;
+mod memory;
+mod message;
 mod osd;
 mod payload;
 mod pool;
 mod session;
 mod surface;
+mod tracker;
 mod value;
 
 use pyo3::prelude::*;
@@ -74,6 +82,14 @@ mod pyds {
         super::osd::register(module)?;
         super::buf_surface::register(module)?;
         super::surface::register(module)?;
+        super::analytics::register(module)?;
+        super::events::register(module)?;
+        super::flow::register(module)?;
+        super::infer_output::register(module)?;
+        super::latency::register(module)?;
+        super::memory::register(module)?;
+        super::message::register(module)?;
+        super::tracker::register(module)?;
         super::core::register(module)
     }
 }

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use slipstream_meta::{SegmentationMeta, TensorMeta, TrackRecord, UserData};
 
+use crate::message::{self, NvDsEventMsgMeta};
+use crate::{analytics, infer_output, tracker};
+
 /// What elements attached, as the value of `user_meta_data`.
 #[derive(Debug, Clone)]
 pub(crate) enum Native {
@@ -33,12 +36,17 @@ pub(crate) struct PastTracks {
 }
 
 /// The object that Python gets for what an element attached; `None` where no class of Python knows the type.
-pub(crate) fn present(_py: Python<'_>, _native: &Native) -> PyResult<Option<Py<PyAny>>> {
-    Ok(None)
+pub(crate) fn present(py: Python<'_>, native: &Native) -> PyResult<Option<Py<PyAny>>> {
+    match native {
+        Native::Tensors(meta) => infer_output::tensors(py, meta).map(Some),
+        Native::Segmentation(meta) => infer_output::segmentation(py, meta).map(Some),
+        Native::PastTracks(tracks) => tracker::present(py, tracks).map(Some),
+        Native::Other(_, data) => analytics::present(py, &**data),
+    }
 }
 
 /// What elements see of an object that Python attached: the value behind it, where it is of a class that elements know. It is
 /// what [`UserData::as_any`] gives. Called when the object is attached.
-pub(crate) fn share(_object: &Bound<'_, PyAny>) -> PyResult<Option<Arc<dyn UserData>>> {
-    Ok(None)
+pub(crate) fn share(object: &Bound<'_, PyAny>) -> PyResult<Option<Arc<dyn UserData>>> {
+    Ok(object.cast::<NvDsEventMsgMeta>().ok().map(|event| message::share(event.get())))
 }

@@ -407,6 +407,7 @@ macro_rules! structure {
         $(#[doc = $doc])*
         $(#[derive($($derive),*)])?
         #[derive(Debug, Clone, Default)]
+        #[allow(non_snake_case, reason = "DeepStream's names")]
         pub(crate) struct $value {
             $(pub(crate) $field: $type,)*
             $($(pub(crate) $part: <$part_class as $crate::value::Class>::Value,)*)?
