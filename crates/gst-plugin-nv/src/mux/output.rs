@@ -81,12 +81,17 @@ impl NvStreamMux {
                 return Err(gst::FlowError::Flushing);
             }
             let config = self.config.lock().clone();
-            let step = if config.sync_inputs {
+            // Before the first input there are no frames to line up, but things to say.
+            let step = if config.sync_inputs && state.output.is_some() {
                 let Some(slot) = self.slot(&state, &config) else {
                     self.changed.wait(&mut state);
                     continue;
                 };
-                let step = state.frames.next_aligned(slot, config.batch_size.max(1) as usize, self.now());
+                let most = match config.generation {
+                    Generation::Old => config.batch_size.max(1) as usize,
+                    Generation::New => state.inputs.len().max(1),
+                };
+                let step = state.frames.next_aligned(slot, most, self.now());
                 for lane in state.frames.dropped() {
                     gst::warning!(
                         CAT,
