@@ -1,6 +1,8 @@
 //! DeepStream's description of buffers: enumerations and structures that programs name. Buffers here are GStreamer's, so the
 //! functions that allocate and map surfaces say that there are none.
 
+#![allow(non_snake_case, reason = "DeepStream's names")]
+
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -88,7 +90,6 @@ structure! {
 }
 
 #[pyfunction]
-#[allow(non_snake_case, reason = "DeepStream's name")]
 fn glist_get_nvds_Surface_Params(data: &Bound<'_, PyAny>) -> PyResult<Py<NvBufSurfaceParams>> {
     <NvBufSurfaceParams as crate::value::Class>::cast(data)
 }
@@ -98,7 +99,6 @@ macro_rules! without_surfaces {
         $(
             #[pyfunction]
             #[pyo3(signature = (*_arguments))]
-            #[allow(non_snake_case, reason = "DeepStream's name")]
             fn $function(_arguments: &Bound<'_, PyTuple>) -> PyResult<i32> {
                 Err(PyRuntimeError::new_err(concat!(
                     stringify!($function),

@@ -132,9 +132,9 @@ pub(crate) fn compare(number: i64, other: &Bound<'_, PyAny>, how: CompareOp) -> 
 }
 
 /// Puts an enumeration into the module: the class with its members, and the members themselves.
-pub(crate) fn register<E: Enumeration>(module: &Bound<'_, PyModule>) -> PyResult<()>
-where
-    E: Into<PyClassInitializer<E>>,
+pub(crate) fn register<E: Enumeration + Into<PyClassInitializer<E>>>(
+    module: &Bound<'_, PyModule>,
+) -> PyResult<()>
 {
     let py = module.py();
     module.add_class::<E>()?;

@@ -113,6 +113,11 @@ impl Session {
             Ok(())
         })?;
         let mut sessions = sessions();
+        // Another thread of Python may have opened one while this one waited.
+        if let Some(other) = sessions.buffers.get(&address).and_then(Weak::upgrade) {
+            drop(sessions);
+            return Ok(other);
+        }
         sessions.buffers.insert(address, Arc::downgrade(&session));
         sessions.numbers.insert(number, Arc::downgrade(&session));
         Ok(session)

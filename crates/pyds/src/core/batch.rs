@@ -87,7 +87,7 @@ impl NvDsBatchMeta {
     fn set_max_frames_in_batch(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let frames = read_field::<u32>(value, "NvDsBatchMeta.max_frames_in_batch")?;
         self.with(value.py(), |meta| {
-            extras::change(&mut meta.user, |extras| extras.max_frames = Some(frames))
+            extras::change(&mut meta.user, |extras| extras.max_frames = Some(frames));
         })
     }
 

@@ -212,14 +212,10 @@ fn parts<'a>(model: &'a mut Model<'_>) -> BatchParts<'a> {
 /// Takes a user meta out of the model.
 fn remove_user(tree: &Tree, model: &mut Model<'_>, owner: Id, id: Id) -> PyResult<()> {
     let Item::User(item) = &tree.node(id, Kind::User)?.item else { return Err(changed(Kind::User)) };
-    let same = |other: &&Id| match (tree.get(**other).map(|node| &node.item), item) {
-        (Some(Item::User(UserItem::Native(Native::Tensors(_)))), UserItem::Native(Native::Tensors(_))) => {
-            true
+    let same = |other: &&Id| match tree.get(**other).map(|node| &node.item) {
+        Some(Item::User(UserItem::Native(other))) => {
+            matches!(item, UserItem::Native(native) if std::mem::discriminant(native) == std::mem::discriminant(other))
         }
-        (
-            Some(Item::User(UserItem::Native(Native::Segmentation(_)))),
-            UserItem::Native(Native::Segmentation(_)),
-        ) => true,
         _ => false,
     };
     let before = tree.known(owner, Kind::User).iter().take_while(|other| **other != id).filter(same).count();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyNotImplementedError, PyValueError};
+use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::batch::NvDsBatchMeta;
@@ -381,10 +381,18 @@ fn nvds_remove_user_meta_from_object(
     remove_user(obj_meta.py(), &obj_meta.get().session, obj_meta.get().id, user_meta.get())
 }
 
+fn require_callable(py: Python<'_>, function: Option<&Py<PyAny>>) -> PyResult<()> {
+    if function.is_none_or(|function| function.bind(py).is_callable()) {
+        return Ok(());
+    }
+    Err(PyTypeError::new_err("function: must be callable"))
+}
+
 /// Registers the function that copies the payload: `f(user_meta, user_data)` returns the copy's.
 #[pyfunction]
 fn user_copyfunc(user_meta: &Bound<'_, NvDsUserMeta>, function: Option<Py<PyAny>>) -> PyResult<()> {
     let user = user_meta.get().python(user_meta.py())?;
+    require_callable(user_meta.py(), function.as_ref())?;
     let old = std::mem::replace(&mut user.state().copy, function.map(CopyFunc::Python));
     drop(old);
     Ok(())
@@ -394,6 +402,7 @@ fn user_copyfunc(user_meta: &Bound<'_, NvDsUserMeta>, function: Option<Py<PyAny>
 #[pyfunction]
 fn user_releasefunc(user_meta: &Bound<'_, NvDsUserMeta>, function: Option<Py<PyAny>>) -> PyResult<()> {
     let user = user_meta.get().python(user_meta.py())?;
+    require_callable(user_meta.py(), function.as_ref())?;
     let old = std::mem::replace(&mut user.state().release, function.map(ReleaseFunc::Python));
     drop(old);
     Ok(())
