@@ -282,6 +282,7 @@ impl Shaper {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gst_video::prelude::*;
     use gst_video::{VideoFormat, VideoInfo};
 
     fn info(format: VideoFormat, width: u32, height: u32) -> VideoInfo {

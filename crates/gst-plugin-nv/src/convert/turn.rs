@@ -43,12 +43,12 @@ impl Turn {
     /// Turns the picture in `from` into `to`, which has the same format and the turned size.
     pub(super) fn turn(
         self,
-        from: (&gst::BufferRef, &gst_video::VideoInfo),
-        to: (&mut gst::BufferRef, &gst_video::VideoInfo),
+        (from, from_info): (&gst::BufferRef, &gst_video::VideoInfo),
+        (to, to_info): (&mut gst::BufferRef, &gst_video::VideoInfo),
     ) -> Result<(), ShapeError> {
-        let source = map_readable(from.0, from.1)?;
-        let mut target = map_writable(to.0, to.1)?;
-        let format = from.1.format_info();
+        let source = map_readable(from, from_info)?;
+        let mut target = map_writable(to, to_info)?;
+        let format = from_info.format_info();
         for plane in 0..source.n_planes() {
             let Some(component) = (0..format.n_components()).find(|&c| format.plane()[c as usize] == plane)
             else {
@@ -57,7 +57,7 @@ impl Turn {
             let extent = |info: &gst_video::VideoInfo| {
                 (info.comp_width(component as u8) as usize, info.comp_height(component as u8) as usize)
             };
-            let (from_extent, to_extent) = (extent(from.1), extent(to.1));
+            let (from_extent, to_extent) = (extent(from_info), extent(to_info));
             let stride = |strides: &[i32]| strides.get(plane as usize).map_or(0, |&s| s.max(0) as usize);
             let (from_stride, to_stride) = (stride(source.plane_stride()), stride(target.plane_stride()));
             let (Ok(from), Ok(to)) = (source.plane_data(plane), target.plane_data_mut(plane)) else {

@@ -237,6 +237,22 @@ impl ObjectImpl for NvV4l2Decoder {
                 .event_function(|pad, parent, event| {
                     Self::catch_panic_pad_function(parent, || false, |this| this.sink_event(pad, event))
                 })
+                .query_function(|pad, parent, query| match query.view_mut() {
+                    // What the decoder of the moment takes does not matter: there will be another one.
+                    gst::QueryViewMut::Caps(caps) => {
+                        let all = pad.pad_template_caps();
+                        let mode = gst::CapsIntersectMode::First;
+                        let result = caps.filter().map(|filter| filter.intersect_with_mode(&all, mode));
+                        caps.set_result(&result.unwrap_or(all));
+                        true
+                    }
+                    gst::QueryViewMut::AcceptCaps(accept) => {
+                        let is_known = accept.caps().can_intersect(&pad.pad_template_caps());
+                        accept.set_result(is_known);
+                        true
+                    }
+                    _ => gst::Pad::query_default(pad, parent, query),
+                })
             })?;
             let src = bin::ghost(&*object, "src")?;
             lead(&src, &filter, "src")?;

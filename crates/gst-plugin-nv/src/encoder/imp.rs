@@ -139,7 +139,8 @@ impl Encoder {
         let Ok(Parts { encoder, output, input }) = &self.parts else { return };
         let settings = &self.settings;
         let is_h264 = self.codec.encoder == "x264enc";
-        let mut options = Vec::new();
+        // As with encoders in hardware, key frames come when they are due, and only then.
+        let mut options = vec!["scenecut=0".to_owned()];
         set(encoder, "tune", "zerolatency");
         // `zerolatency` turns them on; receivers take each slice for a picture.
         set(encoder, "sliced-threads", "false");
