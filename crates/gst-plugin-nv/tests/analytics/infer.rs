@@ -150,3 +150,49 @@ fn what_cannot_work_is_an_error_when_it_starts() {
         "{text}"
     );
 }
+
+#[test]
+fn classifiers_append_to_the_text_of_an_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = root().join("crates/slipstream-infer/tests/data");
+    for file in ["colors.onnx", "colors.labels.txt"] {
+        std::fs::copy(data.join(file), folder.path().join(file)).unwrap();
+    }
+    let config = folder.path().join("paint.ini");
+    let keys = "gie-unique-id=2\nnet-scale-factor=0.00392156862745098\nonnx-file=colors.onnx\n\
+        labelfile-path=colors.labels.txt\nnetwork-type=1\nprocess-mode=2\noperate-on-gie-id=7";
+    std::fs::write(&config, format!("[property]\n{keys}\n")).unwrap();
+    let Some(second) = infer(&config) else { return };
+    assert_eq!(second.property_value("process-mode").transform::<i32>().unwrap().get::<i32>().unwrap(), 2);
+
+    // a blue and a red half, in pictures of a third of the frame's size
+    let info = info(gst_video::VideoFormat::Rgba, 96, 64);
+    let mut buffer = gray(&info, 0);
+    let mut map = buffer.get_mut().unwrap().map_writable().unwrap();
+    for (at, pixel) in map.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+        *pixel = if at % 96 < 48 { [0, 51, 204, 255] } else { [204, 51, 0, 255] };
+    }
+    drop(map);
+    let batch = MakeBatch::new(FRAME, 1).frame(0, (info, buffer), |frame| {
+        for (component, left) in [(7, 20.0), (7, 200.0), (6, 20.0)] {
+            let rect = slipstream_meta::Rect::new(left, 40.0, 60.0, 60.0);
+            let mut object = slipstream_meta::ObjectMeta::detected(0, "car".into(), 0.9, rect);
+            object.component_id = component;
+            object.text = Some(slipstream_meta::Text {
+                content: "car 5".into(),
+                position: Point { x: left, y: 20.0 },
+                size: 13.0,
+                color: Color::WHITE,
+                background: None,
+            });
+            frame.objects.push(object);
+        }
+    });
+    let mut harness = harness(&second, &nvmm("RGBA", FRAME), "video/x-raw(memory:NVMM)");
+    let meta = meta(&harness.push_and_pull(batch.buffer(0)).unwrap());
+    let texts: Vec<_> =
+        meta.frames[0].objects.iter().map(|object| object.text.as_ref().unwrap().content.clone()).collect();
+    assert!(texts[0].starts_with("car 5 blue") && texts[1].starts_with("car 5 red"), "{texts:?}");
+    assert_eq!(texts[2], "car 5", "of another component");
+    assert_eq!(meta.frames[0].objects[0].classifications[0].component_id, 2);
+}
