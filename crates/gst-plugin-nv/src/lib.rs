@@ -5,20 +5,17 @@
 //! element does is in `gst-plugin-slipstream` and in the libraries under it; here are names, properties and caps, and what
 //! is DeepStream's way alone.
 
-#[allow(dead_code, reason = "as above")]
+#[allow(dead_code, reason = "elements take up what they need")]
 mod basics;
 mod convert;
 mod decoder;
 mod encoder;
 mod jpeg;
 mod sink;
-#[allow(dead_code, reason = "elements take up what they need")]
 mod event;
-#[allow(dead_code, reason = "as above")]
 mod message;
 #[allow(dead_code, reason = "as above")]
 mod pixels;
-#[allow(dead_code, reason = "as above")]
 mod query;
 
 mod caps;

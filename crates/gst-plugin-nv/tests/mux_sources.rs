@@ -37,7 +37,7 @@ fn files_are_decoded_into_batches() {
     let second = clip(folder.path(), "second.mp4", 33).unwrap();
     let pipeline = Pipeline::new(&format!(
         "nvstreammux name=mux batch-size=2 width=640 height=360 batched-push-timeout=-1 ! fakesink sync=false \
-         nvurisrcbin uri=file://{} source-id=7 ! mux.sink_0 nvurisrcbin uri=file://{} ! mux.sink_1",
+         nvurisrcbin uri=file://{} source-id=7 ! queue ! mux.sink_0 nvurisrcbin uri=file://{} ! queue ! mux.sink_1",
         first.display(),
         second.display()
     ));
@@ -78,8 +78,10 @@ fn sound_comes_out_where_it_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let Some(path) = clip(folder.path(), "clip.mp4", 20) else { return };
     for (properties, expected) in [("", vec!["vsrc_0"]), ("disable-audio=false", vec!["asrc_0", "vsrc_0"])] {
-        let pipeline =
-            Pipeline::new(&format!("nvurisrcbin name=src uri=file://{} {properties} videotestsrc num-buffers=1 ! fakesink", path.display()));
+        let pipeline = Pipeline::new(&format!(
+            "nvurisrcbin name=src uri=file://{} {properties} videotestsrc num-buffers=1 ! fakesink",
+            path.display()
+        ));
         let src = pipeline.element("src");
         src.connect_pad_added(|src, pad| {
             let sink = gst::ElementFactory::make("fakesink").property("sync", false).build().unwrap();

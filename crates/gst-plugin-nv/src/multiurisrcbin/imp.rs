@@ -54,8 +54,8 @@ static PROPERTIES: LazyLock<Vec<Property>> = LazyLock::new(|| {
 struct Source {
     stream: Stream,
     element: gst::Element,
-    /// The multiplexer's, once there is something to see.
-    pad: Option<gst::Pad>,
+    /// The multiplexer's.
+    pad: gst::Pad,
 }
 
 /// Instance data of [`super::NvMultiUriSrcBin`].
@@ -141,6 +141,7 @@ impl NvMultiUriSrcBin {
     fn add_source(&self, camera: &Camera) -> Result<(), String> {
         let bin = self.obj();
         let element = make("nvurisrcbin").map_err(|err| err.to_string())?;
+        let mux = self.mux.lock().clone().ok_or("there is no multiplexer")?;
         let number = {
             let mut sources = self.sources.lock();
             if sources.iter().any(|source| source.stream.id == camera.id) {
@@ -150,7 +151,11 @@ impl NvMultiUriSrcBin {
                 .find(|number| sources.iter().all(|source| source.stream.source != *number));
             let number = free.ok_or("Active sources exceded max-batch-size of nvstreammux")?;
             let stream = Stream { source: number, id: camera.id.clone(), name: camera.name.clone() };
-            sources.push(Source { stream, element: element.clone(), pad: None });
+            // At once: who has nothing to show yet has not ended.
+            let pad = mux
+                .request_pad_simple(&format!("sink_{number}"))
+                .ok_or_else(|| format!("the multiplexer gives no pad sink_{number}"))?;
+            sources.push(Source { stream, element: element.clone(), pad });
             number
         };
         self.frames.lock().retain(|(source, _)| *source != number);
@@ -166,7 +171,7 @@ impl NvMultiUriSrcBin {
             if pad.name().starts_with("vsrc")
                 && let Some(bin) = weak.upgrade()
             {
-                bin.imp().lead(element, pad, number);
+                bin.imp().lead(element, pad);
             }
         });
         let name = format!("dsnvurisrcbin{number}");
@@ -187,17 +192,13 @@ impl NvMultiUriSrcBin {
     }
 
     /// Leads the frames of a source into the multiplexer.
-    fn lead(&self, element: &gst::Element, pad: &gst::Pad, number: u32) {
-        let Some(mux) = self.mux.lock().clone() else { return };
-        let Some(sink) = mux.request_pad_simple(&format!("sink_{number}")) else {
-            gst::error!(CAT, imp = self, "the multiplexer gives no pad sink_{number}");
-            return;
-        };
+    fn lead(&self, element: &gst::Element, pad: &gst::Pad) {
+        let sources = self.sources.lock();
+        let sink = sources.iter().find(|source| source.element == *element).map(|source| source.pad.clone());
+        drop(sources);
+        let Some(sink) = sink.filter(|sink| !sink.is_linked()) else { return };
         if let Err(err) = pad.link(&sink) {
-            gst::error!(CAT, imp = self, "source {number} cannot be linked: {err}");
-        }
-        if let Some(source) = self.sources.lock().iter_mut().find(|source| source.element == *element) {
-            source.pad = Some(sink);
+            gst::error!(CAT, imp = self, "{} cannot be linked: {err}", element.name());
         }
     }
 
@@ -209,20 +210,19 @@ impl NvMultiUriSrcBin {
             index.map(|index| sources.remove(index))
         };
         let Some(source) = source else { return false };
-        self.dismantle(source);
+        self.dismantle(&source);
         true
     }
 
-    fn dismantle(&self, source: Source) {
+    fn dismantle(&self, source: &Source) {
         // Its thread may wait for room in the multiplexer.
-        if let Some(pad) = &source.pad {
-            pad.send_event(gst::event::FlushStart::new());
-        }
+        source.pad.send_event(gst::event::FlushStart::new());
         source.element.set_locked_state(true);
         let _ = source.element.set_state(gst::State::Null);
         let _ = self.obj().remove(&source.element);
-        if let (Some(pad), Some(mux)) = (source.pad, self.mux.lock().clone()) {
-            mux.release_request_pad(&pad);
+        let mux = self.mux.lock().clone();
+        if let Some(mux) = mux {
+            mux.release_request_pad(&source.pad);
         }
     }
 
@@ -266,7 +266,7 @@ impl NvMultiUriSrcBin {
 
     fn clear(&self) {
         let sources = std::mem::take(&mut *self.sources.lock());
-        for source in sources {
+        for source in &sources {
             self.dismantle(source);
         }
         self.frames.lock().clear();

@@ -372,7 +372,7 @@ impl NvUriSrcBin {
         match first.and_then(|first| first.static_pad("sink")) {
             Some(sink) => _ = sink.send_event(gst::event::Eos::new()),
             None => {
-                gst::element_imp_error!(self, gst::ResourceError::OpenRead, ("the camera cannot be reached"))
+                gst::element_imp_error!(self, gst::ResourceError::OpenRead, ("the camera cannot be reached"));
             }
         }
     }
