@@ -45,6 +45,7 @@ mod analytics;
 mod array;
 mod buf_surface;
 mod core;
+mod encoder;
 mod enumeration;
 mod enums;
 mod events;
@@ -90,6 +91,7 @@ mod pyds {
         super::memory::register(module)?;
         super::message::register(module)?;
         super::tracker::register(module)?;
+        super::encoder::register(module)?;
         super::core::register(module)
     }
 }

@@ -132,7 +132,7 @@ impl Pixels {
 }
 
 /// The picture of a frame: with its metadata, or the buffer itself.
-fn find(
+pub(crate) fn find(
     py: Python<'_>,
     session: &Session,
     index: u32,
