@@ -34,7 +34,7 @@ setup-test:
 setup-python:
 	@scripts/setup python
 
-build: setup ## Build the program and the GStreamer plugin (release)
+build: setup ## Build the programs and the GStreamer plugins (release)
 	@scripts/build
 
 python: build setup-python ## Build pyds, and make it known to the system's Python for this user: programs for DeepStream
@@ -95,7 +95,7 @@ distclean: clean ## Remove what was built and what setup fetched into .deps
 	@rm -rf '$(DEPS)'
 
 # Not built here: "sudo make install" would build as root.
-install: ## Install what "make build" made under PREFIX (/usr/local): program, plugin, ONNX Runtime, models, systemd unit
+install: ## Install what "make build" made under PREFIX (/usr/local): programs, plugins, ONNX Runtime, models, systemd unit; pyds after "make python"
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install
 
 uninstall: ## Remove what install put there

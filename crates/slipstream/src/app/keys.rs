@@ -191,8 +191,8 @@ mod tests {
         let again = wishes("z51211z", &[grid]);
         assert_eq!(
             again,
-            [vec![Wish::Say; 5], vec![Wish::ShowAll(0)]].concat(),
-            "row 5, 1, column 2, row 1, column 1"
+            [vec![Wish::Say; 6], vec![Wish::ShowAll(0)]].concat(),
+            "row 5, row 1, column 2, row 1, column 1"
         );
         assert_eq!(wishes("c1z01z", &[grid, grid])[4..], [Wish::Show(1, 1), Wish::ShowAll(1)]);
         assert_eq!(wishes("z0", &[None]), []);

@@ -266,7 +266,9 @@ impl Running {
                     .is_some_and(|source| source == self.pipeline.upcast_ref::<gst::Object>()) =>
             {
                 match (change.old(), change.current()) {
-                    (old, gst::State::Playing) if old != gst::State::Playing => inform("bus_callback", "Pipeline running\n"),
+                    (old, gst::State::Playing) if old != gst::State::Playing => {
+                        inform("bus_callback", "Pipeline running\n");
+                    }
                     (gst::State::Playing, gst::State::Paused) => inform("bus_callback", "Pipeline paused\n"),
                     (gst::State::Null, gst::State::Ready) => inform("bus_callback", "Pipeline ready\n"),
                     (_, gst::State::Ready) => inform("bus_callback", "Pipeline stopped\n"),

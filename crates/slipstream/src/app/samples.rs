@@ -20,6 +20,8 @@ const SECONDS: u32 = 10;
 const RATE: u32 = 30;
 /// Frames between key frames.
 const KEY_FRAMES: u32 = 30;
+/// Access to a video that was drawn: everyone may look at it.
+const READABLE: u32 = 0o644;
 /// Below the user's folder for what can be made again (XDG Base Directory Specification 0.8).
 const BELOW_CACHE: &str = "slipstream/streams";
 
@@ -61,7 +63,7 @@ pub fn locate(config: &mut AppConfig) -> Vec<String> {
             }
             Ok(None) => {}
             Err(reason) => {
-                notices.push(format!("{} is not there, and cannot be drawn: {reason}", missing.display()))
+                notices.push(format!("{} is not there, and cannot be drawn: {reason}", missing.display()));
             }
         }
     }
@@ -95,11 +97,19 @@ pub fn stream(path: &Path) -> Result<Option<PathBuf>, String> {
     let folder = cache_folder();
     let file = folder.join(name);
     if !file.is_file() {
-        super::say(&format!("Drawing {} once; this takes a while\n", file.display()));
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         draw(&file, format)?;
     }
     Ok(Some(file))
+}
+
+/// Draws a video of what the name of `file` says.
+///
+/// # Errors
+/// If the name is of no format that can be drawn, or the video cannot be drawn or stored.
+pub fn draw_stream(file: &Path) -> Result<(), String> {
+    let format = format_of(file).ok_or_else(|| format!("{}: no known kind of video", file.display()))?;
+    draw(file, format)
 }
 
 /// Folder of the videos that were drawn.
@@ -146,6 +156,7 @@ fn format_of(path: &Path) -> Option<Format> {
 }
 
 fn draw(file: &Path, format: Format) -> Result<(), String> {
+    super::say(&format!("Drawing {} once; this takes a while\n", file.display()));
     if gst::ElementFactory::find("slipscenesrc").is_none() {
         gstslipstream::plugin_register_static().map_err(|error| error.to_string())?;
     }
@@ -161,6 +172,7 @@ fn draw(file: &Path, format: Format) -> Result<(), String> {
     .map_err(|error| error.to_string())?;
     // Nobody finds half a video: it gets its name when it is whole.
     let unfinished = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(READABLE))
         .tempfile_in(file.parent().unwrap_or(Path::new("")))
         .map_err(|error| error.to_string())?
         .into_temp_path();

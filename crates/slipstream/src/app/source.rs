@@ -65,8 +65,9 @@ impl SourceBin {
             (loops && input.file().is_some()) || (input.is_rtsp() && input.source.reconnect.interval > 0);
         watch(ghost.upcast_ref(), &watched, restarts_at_end, loops && input.file().is_some());
         bin.add_pad(&ghost)?;
-        // Its troubles are not the pipeline's.
+        // Neither its troubles nor its waiting are the pipeline's, which would start its time anew with each source.
         bin.set_locked_state(true);
+        bin.set_property("async-handling", true);
         pipeline.add(&bin)?;
         ghost.link(&mux_pad).map_err(|error| glib::bool_error!("source {}: {error}", input.pad))?;
         let started = Instant::now();
@@ -135,6 +136,7 @@ impl SourceBin {
         if last_frame.is_some_and(|last| last > self.started) {
             self.attempts = 0;
         }
+        self.keep_playing(pipeline);
         if let Some(again) = self.again {
             return (now >= again).then(|| self.try_again(now, pipeline)).flatten();
         }
@@ -146,6 +148,16 @@ impl SourceBin {
             silent.as_secs()
         );
         Some(self.try_again(now, pipeline).map_or(text.clone(), |more| format!("{text}\n{more}")))
+    }
+
+    /// Bins whose live source appears while they change their state stop halfway: at PAUSED.
+    fn keep_playing(&self, pipeline: &gst::Pipeline) {
+        let wanted = self.again.is_none() && pipeline.current_state() == gst::State::Playing;
+        let (result, current, pending) = self.bin.state(gst::ClockTime::ZERO);
+        let halfway = current == gst::State::Paused && pending == gst::State::VoidPending;
+        if wanted && halfway && result.is_ok_and(|result| result != gst::StateChangeSuccess::Async) {
+            self.follow(gst::State::Playing, pipeline);
+        }
     }
 
     /// For how long nothing has come, if that is too long.

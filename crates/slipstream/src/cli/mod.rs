@@ -5,6 +5,7 @@ pub mod bench;
 pub mod check;
 pub mod demo;
 pub mod detect;
+pub mod env;
 pub mod inspect;
 mod logging;
 pub mod model;
@@ -81,6 +82,8 @@ enum Command {
     Model(model::ModelArgs),
     /// Run pipelines from config files of DeepStream's deepstream-app
     App(app::AppArgs),
+    /// Print what a shell needs for programs made for DeepStream to find everything: eval "$(slipstream env)"
+    Env(env::EnvArgs),
     /// Measure the job against decoding, inference and encoding alone
     Bench(bench::BenchArgs),
 }
@@ -98,6 +101,7 @@ impl Command {
             Self::Inspect(arguments) => inspect::run(arguments),
             Self::Model(arguments) => model::run(arguments),
             Self::App(arguments) => app::run(arguments),
+            Self::Env(arguments) => env::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),
         }
     }
