@@ -56,16 +56,18 @@ fn candidates(kind: &Kind) -> Vec<&'static str> {
     candidates
 }
 
-/// The first element that finds its screen.
+/// The best element that finds its screen. The others are tried first, and hold on to it meanwhile: some servers start anew
+/// when nobody is connected any more.
 fn screen(kind: &Kind) -> Option<gst::Element> {
-    candidates(kind).into_iter().find_map(|name| {
-        let sink = gst::ElementFactory::make(name).build().ok()?;
-        if sink.set_state(gst::State::Ready).is_ok() {
-            return Some(sink);
+    let mut best: Option<gst::Element> = None;
+    for name in candidates(kind).into_iter().rev() {
+        let Ok(sink) = gst::ElementFactory::make(name).build() else { continue };
+        let other = if sink.set_state(gst::State::Ready).is_ok() { best.replace(sink) } else { Some(sink) };
+        if let Some(other) = other {
+            let _ = other.set_state(gst::State::Null);
         }
-        let _ = sink.set_state(gst::State::Null);
-        None
-    })
+    }
+    best
 }
 
 /// The elements inside.

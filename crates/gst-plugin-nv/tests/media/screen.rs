@@ -36,7 +36,7 @@ impl Server {
     /// `None`, loudly, where it is not installed.
     fn start() -> Option<Self> {
         let child = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp"])
+            .args(["-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn();
@@ -95,6 +95,8 @@ fn pictures_are_on_the_screen() {
         // The server maps windows when it gets to it.
         let is_red = |[red, green, blue]: [u8; 3]| red > 250 && green < 5 && blue < 5;
         while !is_red(on_screen(100, top + 50)) {
+            let error = pipeline.0.bus().unwrap().pop_filtered(&[gst::MessageType::Error]);
+            assert!(error.is_none(), "{sink}: {error:?}");
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         let rendered =
