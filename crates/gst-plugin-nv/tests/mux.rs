@@ -409,3 +409,24 @@ fn a_seek_starts_time_and_sources_over() {
     pipeline.wait_for_eos();
     assert_eq!(watch.times(), [0, 40_000_000, 80_000_000, 0, 40_000_000]);
 }
+
+#[test]
+fn it_can_be_stopped_and_started_again() {
+    let (pipeline, mux, watch) = mux("batch-size=2");
+    let mut a = Feed::new(&mux, "sink_0", info(VideoFormat::I420, 64, 48));
+    let mut b = Feed::new(&mux, "sink_1", info(VideoFormat::I420, 64, 48));
+    for round in 1..4 {
+        pipeline.play();
+        a.start();
+        b.start();
+        a.push().unwrap();
+        // stopped with a frame that waits for its batch
+        a.push().unwrap();
+        b.push().unwrap();
+        watch.wait_for_batches(round);
+        pipeline.0.set_state(gst::State::Ready).unwrap();
+        assert_eq!(a.push(), Err(gst::FlowError::Flushing));
+    }
+    assert_eq!(watch.batches(), [[(0, 0), (1, 0)]; 3]);
+    assert_eq!(watch.times(), [0; 3]);
+}

@@ -66,3 +66,28 @@ fn a_source_ends_by_itself_and_its_picture_is_never_copied() {
     second.wait_for_batches(1);
     assert!(!second.all().contains(&Passed::Eos));
 }
+
+/// A sink that has its first picture holds its way out up until the others have theirs; an encoder may want many for its first.
+#[test]
+fn a_way_out_that_needs_many_frames_to_begin_is_not_held_up_by_the_other() {
+    let pipeline = Pipeline::new(&format!(
+        "nvstreammux name=mux batch-size=2 width=64 height=32 ! nvstreamdemux name=demux \
+         demux.src_0 ! queue ! fakesink name=early sync=false demux.src_1 ! queue ! fakesink name=late sync=false {}{}",
+        recorded(0, 64, 32),
+        recorded(1, 64, 32)
+    ));
+    // stands for an encoder that looks ahead
+    let left = std::sync::atomic::AtomicU32::new(20);
+    pipeline.pad("demux", "src_1").add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        use std::sync::atomic::Ordering::Relaxed;
+        match left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)) {
+            // not `Drop`, with which GStreamer 1.22 frees the buffer twice
+            Ok(_) => gst::PadProbeReturn::Handled,
+            Err(_) => gst::PadProbeReturn::Ok,
+        }
+    });
+    let feeds = [feed(&pipeline, 0, 30), feed(&pipeline, 1, 30)];
+    pipeline.play();
+    pipeline.wait_for_eos();
+    feeds.into_iter().for_each(|feed| feed.join().unwrap());
+}

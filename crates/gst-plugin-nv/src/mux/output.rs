@@ -37,7 +37,7 @@ impl NvStreamMux {
     fn send_next(&self) -> Result<(), gst::FlowError> {
         self.start_stream();
         // First, so that no frame is taken while too many batches are under way.
-        let mut buffer = self.pool.acquire_buffer(None)?;
+        let mut buffer = self.batch_buffer()?;
         match self.next()? {
             Next::Say(lane, mark) => {
                 drop(buffer);
@@ -71,6 +71,19 @@ impl NvStreamMux {
                 self.srcpad.push(buffer).map(|_| ())
             }
         }
+    }
+
+    /// A buffer for the next batch, once there are not too many under way. Before the pipeline plays there may be any number:
+    /// a sink that has its first picture holds up what goes to others, behind an encoder that wants many for its first.
+    fn batch_buffer(&self) -> Result<gst::Buffer, gst::FlowError> {
+        if self.obj().current_state() != gst::State::Playing {
+            let params = gst::BufferPoolAcquireParams::with_flags(gst::BufferPoolAcquireFlags::DONTWAIT);
+            return match self.pool.acquire_buffer(Some(&params)) {
+                Err(gst::FlowError::Eos) => Ok(gst::Buffer::new()),
+                result => result,
+            };
+        }
+        self.pool.acquire_buffer(None)
     }
 
     /// Waits for what is to be sent next.
