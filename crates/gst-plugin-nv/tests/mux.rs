@@ -430,3 +430,25 @@ fn it_can_be_stopped_and_started_again() {
     assert_eq!(watch.batches(), [[(0, 0), (1, 0)]; 3]);
     assert_eq!(watch.times(), [0; 3]);
 }
+
+#[test]
+fn a_padded_picture_keeps_its_shape_in_its_tile() {
+    let pipeline = Pipeline::new(&format!(
+        "nvstreammux name=mux batch-size=1 width=64 height=32 enable-padding=true ! \
+         nvmultistreamtiler rows=1 columns=1 width=128 height=64 ! nvvideoconvert ! \
+         video/x-raw,format=I420 ! appsink name=out sync=false {}",
+        recorded(0, 32, 32)
+    ));
+    let src = pipeline.element("src_0").downcast::<gst_app::AppSrc>().unwrap();
+    let mut white = vec![128u8; 32 * 32 * 3 / 2];
+    white[..32 * 32].fill(235);
+    src.push_buffer(gst::Buffer::from_slice(white)).unwrap();
+    src.end_of_stream().unwrap();
+    let sink = pipeline.element("out").downcast::<gst_app::AppSink>().unwrap();
+    pipeline.play();
+    let sample = sink.pull_sample().unwrap();
+    let picture = sample.buffer().unwrap().map_readable().unwrap();
+    let row = &picture[32 * 128..33 * 128];
+    assert!(row[..32].iter().chain(&row[96..]).all(|&luma| luma == 16), "black bands: {row:?}");
+    assert!(row[34..94].iter().all(|&luma| luma == 235), "{row:?}");
+}

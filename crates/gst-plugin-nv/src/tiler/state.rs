@@ -149,6 +149,10 @@ impl State {
         }
         for ((mut frame, picture), place) in frames.into_iter().zip(places) {
             let Some(place) = place else { continue };
+            // A picture that keeps its shape lies in the middle of its frame, with bands on either side.
+            let Rect { left, top, width, height } = frame.viewport;
+            let whole = Rect::new(0.0, 0.0, width + 2.0 * left, height + 2.0 * top);
+            let place = frame.viewport.mapped(&whole, &place);
             if let Err(err) = draw(&mut self.scaler, &picture, &mut canvas, place) {
                 // One camera's trouble is not the others'.
                 gst::warning!(gst::CAT_RUST, "frame of source {} not shown: {err}", frame.pad_index);
