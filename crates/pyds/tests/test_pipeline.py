@@ -138,5 +138,55 @@ class Probes(unittest.TestCase):
         Pipeline(SOURCE.format(buffers=1) + "! fakesink", before=look).run()
 
 
+@unittest.skipUnless(Gst.ElementFactory.find("nvstreammux"), "the plugin with DeepStream's element names is not there")
+class DeepStream(unittest.TestCase):
+    """Pipelines as NVIDIA's sample programs make them."""
+
+    BATCH = (
+        "{source} ! nvvideoconvert ! video/x-raw(memory:NVMM) ! mux.sink_0 {source} ! nvvideoconvert ! "
+        "video/x-raw(memory:NVMM) ! mux.sink_1 nvstreammux name=mux batch-size=2 width=320 height=240 "
+        "batched-push-timeout=4000000 ! identity name=before ! nvvideoconvert ! video/x-raw(memory:NVMM),format=RGBA ! "
+        "identity name=rgba ! nvmultistreamtiler rows=1 columns=2 width=640 height=240 ! identity name=tiled ! nvvideoconvert "
+        "! nvdsosd ! nvvideoconvert ! video/x-raw,format=RGBA ! "
+    ).format(source="videotestsrc num-buffers=2 pattern=black ! video/x-raw,width=160,height=120,framerate=10/1")
+
+    def test_drawing_and_pixels_of_each_source(self):
+        numbers = set()
+
+        def draw(batch, _):
+            assert batch.num_frames_in_batch == 2, batch.num_frames_in_batch
+            for frame in frames(batch):
+                assert (frame.source_frame_width, frame.source_frame_height) == (160, 120)
+                numbers.add((frame.pad_index, frame.source_id))
+                display = pyds.nvds_acquire_display_meta_from_pool(batch)
+                display.num_rects = 1
+                box = display.rect_params[0]
+                box.left, box.top, box.width, box.height, box.has_bg_color = 40, 40, 40, 40, 1
+                box.bg_color.set(0, 1, 0, 1)
+                pyds.nvds_add_display_meta_to_frame(frame, display)
+
+        def paint(batch, buffer):
+            for frame in frames(batch):
+                pixels = pyds.get_nvds_buf_surface(hash(buffer), frame.batch_id)
+                height, width, _ = pixels.shape
+                # The lower half of the second source becomes red.
+                if frame.pad_index == 1:
+                    pixels[height // 2:, :] = (255, 0, 0, 255)
+
+        def look(batch, _):
+            tiled = list(frames(batch))
+            assert len(tiled) == 1 and tiled[0].source_id == 0, len(tiled)
+            assert sum(meta.num_rects for meta in tiled[0].display_meta_list) == 2
+
+        pipeline = Pipeline(self.BATCH + "appsink name=out sync=false", before=draw, rgba=paint, tiled=look)
+        picture = pipeline.sample("out")
+        at = lambda x, y: tuple(picture[(y * 640 + x) * 4:][:3])
+        self.assertEqual(numbers, {(0, 0), (1, 1)})
+        for x in (60, 380):
+            self.assertTrue(at(x, 60)[1] > 200 and at(x, 60)[0] < 60, at(x, 60))
+        self.assertTrue(at(480, 200)[0] > 200 and at(480, 200)[1] < 60, at(480, 200))
+        self.assertLess(max(at(160, 200)), 30)
+
+
 if __name__ == "__main__":
     unittest.main()
