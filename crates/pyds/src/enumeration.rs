@@ -134,8 +134,7 @@ pub(crate) fn compare(number: i64, other: &Bound<'_, PyAny>, how: CompareOp) -> 
 /// Puts an enumeration into the module: the class with its members, and the members themselves.
 pub(crate) fn register<E: Enumeration + Into<PyClassInitializer<E>>>(
     module: &Bound<'_, PyModule>,
-) -> PyResult<()>
-{
+) -> PyResult<()> {
     let py = module.py();
     module.add_class::<E>()?;
     let class = py.get_type::<E>();
