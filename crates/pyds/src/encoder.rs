@@ -190,6 +190,8 @@ fn encode(
     let (out_width, out_height) = scaled.unwrap_or((width, height));
 
     let target = gst_video::VideoInfo::builder(gst_video::VideoFormat::Rgb, out_width, out_height)
+        // The converter wants to hear that it is not asked to change the rate.
+        .fps(info.fps())
         .build()
         .map_err(|error| error.to_string())?;
     let mut config = gst_video::VideoConverterConfig::new();
