@@ -66,8 +66,10 @@ impl Registration {
                     "batches of this build of Slipstream ({LAYOUT}) and of another one in this process ({other}) cannot be \
                      exchanged: install plugins and Python module of the same build"
                 );
+                // Names of types may not hold dots.
+                let layout = LAYOUT.replace('.', "_");
                 let name = |base: &CStr| {
-                    CString::new(format!("{}-{LAYOUT}", base.to_string_lossy())).unwrap_or_default()
+                    CString::new(format!("{}-{layout}", base.to_string_lossy())).unwrap_or_default()
                 };
                 Self::register(&name(API), &name(IMPLEMENTATION))
                     .unwrap_or_else(|_| unreachable!("registering does not ask for a layout"))
