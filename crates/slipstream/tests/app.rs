@@ -77,7 +77,8 @@ fn picture(path: &Path, skip: u32) -> image::RgbImage {
     pipeline.by_name("file").unwrap().set_property("location", path);
     let sink = pipeline.by_name("sink").unwrap().downcast::<gst_app::AppSink>().unwrap();
     pipeline.set_state(gst::State::Playing).unwrap();
-    let sample = (0..=skip).map(|_| sink.pull_sample().unwrap()).last().unwrap();
+    (0..skip).for_each(|_| drop(sink.pull_sample().unwrap()));
+    let sample = sink.pull_sample().unwrap();
     let info = gst_video::VideoInfo::from_caps(sample.caps().unwrap()).unwrap();
     let map = sample.buffer().unwrap().map_readable().unwrap();
     let picture = image::RgbImage::from_fn(info.width(), info.height(), |x, y| {

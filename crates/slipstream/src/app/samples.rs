@@ -5,6 +5,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
+use slipstream_infer::InferConfig;
+use slipstream_infer::config::Model;
 use slipstream_meta::Size;
 
 use super::config::{AppConfig, SourceKind};
@@ -12,6 +14,12 @@ use crate::models::folders::ModelFolders;
 
 /// Where sample videos lie below DeepStream's folder.
 const STREAMS: [&str; 2] = ["samples", "streams"];
+/// Folders of the samples' models of second stages begin with this.
+const SECONDARY: &str = "Secondary_";
+/// Names of their config files begin with this.
+const SECONDARY_CONFIG: &str = "config_infer_secondary_";
+/// Names of sample videos begin with this.
+const STREAM_NAME: &str = "sample_";
 /// The folder of our own configs, beside that of the models: installed, and in the source tree.
 const CONFIG_FOLDERS: [&str; 2] = ["deepstream", "examples/deepstream"];
 /// Seconds of a drawn video.
@@ -28,21 +36,19 @@ const BELOW_CACHE: &str = "slipstream/streams";
 /// Points `config` to files that are there; what its author should know.
 pub fn locate(config: &mut AppConfig) -> Vec<String> {
     let mut notices = Vec::new();
-    let mut found = |group: &str, key: &str, path: &mut PathBuf| {
-        if let Some(there) = config_file(path) {
-            notices.push(format!(
-                "[{group}] {key}={} is not there, {} is taken",
-                path.display(),
-                there.display()
-            ));
-            *path = there;
-        }
-    };
     for gie in config.primary_gie.iter_mut().chain(&mut config.secondary_gies) {
-        found(&gie.group, "config-file", &mut gie.config_file);
+        replace(&mut notices, &gie.group, "config-file", &mut gie.config_file);
     }
+    config.secondary_gies.retain(|gie| {
+        let missing = missing_model(&gie.config_file);
+        if let Some(missing) = &missing {
+            notices.push(format!("[{}] {} is not there: it is left out", gie.group, missing.display()));
+        }
+        missing.is_none()
+    });
     if let Some(tracker) = &mut config.tracker {
-        tracker.ll_config_files.iter_mut().for_each(|path| found("tracker", "ll-config-file", path));
+        let files = tracker.ll_config_files.iter_mut();
+        files.for_each(|path| replace(&mut notices, "tracker", "ll-config-file", path));
     }
     for input in config.inputs() {
         let Some(missing) = input.file().filter(|file| !file.exists()) else { continue };
@@ -70,6 +76,38 @@ pub fn locate(config: &mut AppConfig) -> Vec<String> {
     notices
 }
 
+/// Puts a file of our own in the place of one that is not there.
+fn replace(notices: &mut Vec<String>, group: &str, key: &str, path: &mut PathBuf) {
+    if let Some(there) = config_file(path) {
+        notices.push(format!(
+            "[{group}] {key}={} is not there, {} is taken",
+            path.display(),
+            there.display()
+        ));
+        *path = there;
+    }
+}
+
+/// What a second stage of DeepStream's samples lacks, if anything: its models cannot be had, and the first stage is worth
+/// seeing without them. What is wrong with other configs, the element says.
+fn missing_model(config: &Path) -> Option<PathBuf> {
+    if !config.exists() {
+        return is_sample_name(config).then(|| config.to_owned());
+    }
+    let (config, _) = InferConfig::load(config).ok()?;
+    let model = match config.model? {
+        Model::Onnx(path) | Model::Other { path, .. } => path,
+        Model::Caffe { weights, proto } => weights.or(proto)?,
+    };
+    let names_sample = model.iter().any(|part| part.to_string_lossy().starts_with(SECONDARY));
+    (names_sample && !model.exists()).then_some(model)
+}
+
+/// Whether a config file is called as those of the samples' second stages are.
+fn is_sample_name(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SECONDARY_CONFIG))
+}
+
 /// The folder of our own configs under the names of DeepStream's.
 pub fn config_folder() -> Option<PathBuf> {
     let models = ModelFolders::of_this_program().of_program?;
@@ -90,7 +128,11 @@ fn config_file(path: &Path) -> Option<PathBuf> {
 /// If it cannot be drawn or stored.
 pub fn stream(path: &Path) -> Result<Option<PathBuf>, String> {
     let parts: Vec<_> = path.iter().collect();
-    let is_sample = parts.windows(2).any(|pair| pair.iter().eq(STREAMS.map(OsStr::new).iter()));
+    let below_samples = parts.windows(2).any(|pair| pair.iter().eq(STREAMS.map(OsStr::new).iter()));
+    // Configs that were copied away from the samples lead elsewhere.
+    let called_so = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STREAM_NAME));
+    let is_sample =
+        below_samples || (called_so && parts.iter().rev().nth(1) == Some(&OsStr::new(STREAMS[1])));
     let Some((name, format)) = path.file_name().zip(format_of(path)).filter(|_| is_sample) else {
         return Ok(None);
     };

@@ -185,7 +185,8 @@ fn absolute(uri: &str, folder: &Path) -> String {
     if path.is_empty() {
         return String::new();
     }
-    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let folder = Path::new(".").join(folder);
+    let folder = std::path::absolute(&folder).unwrap_or(folder);
     // DeepStream takes what stands behind file:// as it is; somebody else may have written %20.
     let plain = folder.join(path);
     let written = url::Url::parse(uri).ok().and_then(|url| url.to_file_path().ok());

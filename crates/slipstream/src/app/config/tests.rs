@@ -201,6 +201,14 @@ fn numbers_go_into_uris_as_printf_writes_them() {
     assert_eq!((last.pad, last.place), (10, Place::Uri("http://h/%41/s10.mp4".into())));
 }
 
+#[test]
+fn paths_of_a_config_named_without_a_folder_start_where_the_program_runs() {
+    let text = "[source0]\nenable=1\ntype=2\nuri=file://no-such.mp4\n";
+    let (config, _) = AppConfig::parse(text, Path::new("app.txt")).unwrap();
+    let expected = std::env::current_dir().unwrap().join("no-such.mp4");
+    assert_eq!(config.inputs()[0].file(), Some(expected));
+}
+
 proptest! {
     /// Whatever stands in a file, it is read or refused.
     #[test]
