@@ -86,3 +86,24 @@ fn a_config_file_sets_the_rules() {
     let text = error.error().to_string();
     assert!(text.contains("mux.txt:2: [property] batch-size=many"), "{text}");
 }
+
+#[test]
+fn sources_by_uri_take_the_properties_of_both() {
+    init_new();
+    let src = gst::ElementFactory::make("nvmultiurisrcbin")
+        .property("width", 640u32)
+        .property("height", 360u32)
+        .property("max-batch-size", 3u32)
+        .build()
+        .unwrap();
+    let mux = src
+        .downcast_ref::<gst::Bin>()
+        .unwrap()
+        .iterate_elements()
+        .find(|e| e.name().contains("mux"))
+        .unwrap();
+    assert_eq!(mux.property::<u32>("batch-size"), 3);
+    assert_eq!(mux.property::<i32>("batched-push-timeout"), 33_000, "-1 is none of its values");
+    src.set_property("batched-push-timeout", 5_000i32);
+    assert_eq!(mux.property::<i32>("batched-push-timeout"), 5_000);
+}

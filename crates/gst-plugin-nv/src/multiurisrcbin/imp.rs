@@ -39,16 +39,31 @@ const OWN: &[Property] = &[
 /// `frame-duration` has another default here than in the multiplexer.
 const FRAME_DURATION: Property = Property::uint64("frame-duration", 0, "Passed to the multiplexer");
 
-/// Properties of this element, of the sources, of the multiplexer; what two of them have is set for both.
+/// Properties of this element, of the sources, of both multiplexers; what two of them have is set for both.
 static PROPERTIES: LazyLock<Vec<Property>> = LazyLock::new(|| {
     let mut all: Vec<Property> = Vec::new();
-    for property in OWN.iter().chain(COMMON).chain([&FRAME_DURATION]).chain(mux::properties()) {
+    for property in OWN
+        .iter()
+        .chain(COMMON)
+        .chain([&FRAME_DURATION])
+        .chain(mux::old_properties())
+        .chain(mux::properties())
+    {
         if property.name() != "batch-size" && all.iter().all(|known| known.name() != property.name()) {
             all.push(*property);
         }
     }
     all
 });
+
+/// Whether a whole number is in the range of a property; other values always are.
+fn takes(spec: &glib::ParamSpec, value: &glib::Value) -> bool {
+    let range = spec.downcast_ref::<glib::ParamSpecInt>().map(|spec| spec.minimum()..=spec.maximum());
+    match (range, value.get::<i32>()) {
+        (Some(range), Ok(number)) => range.contains(&number),
+        _ => true,
+    }
+}
 
 /// A source that is there.
 struct Source {
@@ -113,7 +128,10 @@ impl NvMultiUriSrcBin {
             if property.name() == "batch-size" {
                 mux.set_property("batch-size", self.max_sources());
             } else if let Some(value) = self.settings.value_of(property.name())
-                && value.type_() == mux.property_type(property.name()).unwrap_or(glib::Type::INVALID)
+                && let Some(spec) = mux.find_property(property.name())
+                && spec.value_type() == value.type_()
+                // Ranges of the old multiplexer, whose defaults these are, are wider than those of the new one.
+                && takes(&spec, &value)
             {
                 mux.set_property_from_value(property.name(), &value);
             }

@@ -28,6 +28,11 @@ pub(crate) fn properties() -> &'static [crate::basics::properties::Property] {
     settings::Generation::get().properties()
 }
 
+/// What can be set on the old multiplexer.
+pub(crate) fn old_properties() -> &'static [crate::basics::properties::Property] {
+    settings::Generation::Old.properties()
+}
+
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(Some(plugin), "nvstreammux", gst::Rank::PRIMARY, NvStreamMux::static_type())
 }
