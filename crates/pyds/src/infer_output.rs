@@ -1,5 +1,7 @@
 //! What networks tell: raw outputs, class maps.
 
+#![allow(non_snake_case, reason = "DeepStream's names")]
+
 use std::sync::Arc;
 
 use pyo3::PyClass;

@@ -295,12 +295,15 @@ fn copy_custom(data: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     Ok(Py::new(data.py(), CustomDataStruct::at(Place::own(copy)))?.into_any())
 }
 
+/// What frees a payload.
+type FreePayload = fn(&Bound<'_, PyAny>) -> PyResult<()>;
+
 /// Has `user_meta` copy and free its payload by functions of this module.
 fn set_functions(
     py: Python<'_>,
     user_meta: &NvDsUserMeta,
     copy: fn(&Bound<'_, PyAny>) -> PyResult<Py<PyAny>>,
-    release: Option<fn(&Bound<'_, PyAny>) -> PyResult<()>>,
+    release: Option<FreePayload>,
 ) -> PyResult<()> {
     let user = user_meta.python(py)?;
     let mut state = user.state();
