@@ -7,7 +7,8 @@ use gst_video::VideoFormat;
 use gstslipstream::infer::{Network, SlipInfer, SlipInferImpl};
 use parking_lot::Mutex;
 use slipstream_infer::InferConfig;
-use slipstream_infer::config::Notice;
+use slipstream_infer::config::{Notice, ProcessMode};
+use slipstream_infer::model::missing_sample;
 use slipstream_infer::schedule::Policy;
 
 use super::dialect::DeepStream;
@@ -44,6 +45,8 @@ struct Asked {
     /// Properties that the program has set.
     given: BTreeSet<&'static str>,
     is_running: bool,
+    /// Whether the network is one of DeepStream's samples that is not here: objects pass as they are.
+    is_absent: bool,
 }
 
 /// Instance data of [`super::NvInfer`].
@@ -104,11 +107,24 @@ impl NvInfer {
     /// Loads the network that is asked for.
     fn open(&self) -> Result<(), gst::ErrorMessage> {
         let mut config = self.config()?;
+        let absent = missing_sample(&config).filter(|_| config.process_mode == ProcessMode::Secondary);
+        if let Some(path) = absent {
+            let message = format!(
+                "{}: {} is one of DeepStream's sample models, and not here: this stage looks at no object",
+                config.path.display(),
+                path.display()
+            );
+            eprintln!("{message}");
+            gst::element_imp_warning!(self, gst::ResourceError::NotFound, ["{message}"]);
+            self.asked.lock().is_absent = true;
+            return Ok(());
+        }
         // Programs for DeepStream often have batches of one frame, whatever the number of cameras.
         config.share_lone_images = true;
         let policy = Some(Policy::Batches(config.interval));
         let network = Network { config, policy, dialect: Arc::new(DeepStream) };
         tell(&self.obj().upcast_ref::<SlipInfer>().open(network)?);
+        self.asked.lock().is_absent = false;
         Ok(())
     }
 
@@ -228,6 +244,13 @@ impl BaseTransformImpl for NvInfer {
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         self.asked.lock().is_running = false;
         self.parent_stop()
+    }
+
+    fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
+        if self.asked.lock().is_absent {
+            return Ok(gst::FlowSuccess::Ok);
+        }
+        self.parent_transform_ip(buffer)
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {

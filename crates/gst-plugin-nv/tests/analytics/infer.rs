@@ -102,6 +102,32 @@ fn whole_batches_are_left_out() {
 }
 
 #[test]
+fn a_second_stage_whose_sample_model_is_not_here_lets_objects_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(primary) = infer(&detector(folder.path(), "detector.ini", "")) else { return };
+    let mut first = harness(&primary, &nvmm("NV12", FRAME), "video/x-raw(memory:NVMM)");
+    let found = first.push_and_pull(batch(&[1, 4], 0)).unwrap();
+
+    let config = folder.path().join("colors.txt");
+    let text = "[property]\nprocess-mode=2\nnetwork-type=1\nmodel-file=../../samples/models/Secondary_Else/none.caffemodel\n\
+                proto-file=../../samples/models/Secondary_Else/none.prototxt\n";
+    std::fs::write(&config, text).unwrap();
+    let secondary = element("nvinfer");
+    secondary.set_property("config-file-path", config.to_str().unwrap());
+    let mut second = harness(&secondary, &nvmm("NV12", FRAME), "video/x-raw(memory:NVMM)");
+    assert_eq!(counts(&meta(&second.push_and_pull(found).unwrap())), [1, 1]);
+
+    // of any other model, and of a first stage, that is an error
+    for wrong in [text.replace("samples", "other"), text.replace("process-mode=2", "process-mode=1")] {
+        std::fs::write(&config, wrong).unwrap();
+        let element = element("nvinfer");
+        element.set_property("config-file-path", config.to_str().unwrap());
+        assert!(element.set_state(gst::State::Paused).is_err());
+        element.set_state(gst::State::Null).unwrap();
+    }
+}
+
+#[test]
 fn another_network_takes_over_in_mid_stream() {
     let folder = tempfile::tempdir().unwrap();
     let Some(element) = infer(&detector(folder.path(), "detector.ini", "")) else { return };

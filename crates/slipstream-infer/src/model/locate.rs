@@ -101,6 +101,16 @@ pub fn locate(config: &mut InferConfig, folders: &[PathBuf]) -> Vec<Notice> {
     notices
 }
 
+/// The file of one of DeepStream's sample models that `config` names and that is not there, nor anything in its place.
+pub fn missing_sample(config: &InferConfig) -> Option<&Path> {
+    let files = match config.model.as_ref()? {
+        Model::Onnx(path) | Model::Other { path, .. } => [Some(path), None],
+        Model::Caffe { proto, weights } => [weights.as_ref(), proto.as_ref()],
+    };
+    let missing = |path: &&PathBuf| sample(path).is_some() && !path.exists();
+    files.into_iter().flatten().find(missing).map(PathBuf::as_path)
+}
+
 /// The detector in the box in place of a sample detector that is not there.
 fn stand_in(config: &mut InferConfig, folders: &[PathBuf]) -> Option<Notice> {
     let (key, path) = match config.model.as_ref()? {
