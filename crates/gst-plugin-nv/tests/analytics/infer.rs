@@ -131,7 +131,7 @@ fn a_second_stage_whose_sample_model_is_not_here_lets_objects_pass() {
 fn another_network_takes_over_in_mid_stream() {
     let folder = tempfile::tempdir().unwrap();
     let Some(element) = infer(&detector(folder.path(), "detector.ini", "")) else { return };
-    let (sender, updates) = mpsc::channel();
+    let (sender, updates) = mpsc::sync_channel(2);
     element.connect("model-updated", false, move |values| {
         let _ = sender.send((values[1].get::<i32>().unwrap(), values[2].get::<String>().unwrap()));
         None
