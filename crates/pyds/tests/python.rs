@@ -17,9 +17,12 @@ fn programs_in_python_find_what_they_expect() {
         return;
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let runtime = folder.join("../../.deps/onnxruntime/libonnxruntime.so");
+    let runtime = std::env::var_os("ORT_DYLIB_PATH").unwrap_or_else(|| runtime.into());
     let status = Command::new("sh")
         .arg(folder.join("tests/run"))
         .arg(built)
+        .env("ORT_DYLIB_PATH", runtime)
         // The packages beside the module are tested too.
         .env("PYTHONPATH", folder.join("../../python"))
         .status()
