@@ -10,13 +10,13 @@ mod basics;
 mod convert;
 mod decoder;
 mod encoder;
-mod jpeg;
-mod sink;
 mod event;
+mod jpeg;
 mod message;
 #[allow(dead_code, reason = "as above")]
 mod pixels;
 mod query;
+mod sink;
 
 mod caps;
 mod demux;

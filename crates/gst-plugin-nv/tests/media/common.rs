@@ -56,7 +56,7 @@ impl Pipeline {
             match message.view() {
                 gst::MessageView::Eos(_) => break,
                 gst::MessageView::Error(error) => {
-                    panic!("{:?}: {error:?}", error.src().map(|s| s.path_string()))
+                    panic!("{:?}: {error:?}", error.src().map(GstObjectExt::path_string))
                 }
                 _ => messages.push(message),
             }
