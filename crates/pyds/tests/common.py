@@ -68,7 +68,14 @@ class Pipeline:
     def sample(self, name):
         """The first picture that arrives at an appsink: its bytes."""
         self.pipeline.set_state(Gst.State.PLAYING)
-        buffer = self.pipeline.get_by_name(name).emit("pull-sample").get_buffer()
+        sample = None
+        while sample is None:
+            sample = self.pipeline.get_by_name(name).emit("try-pull-sample", Gst.SECOND)
+            message = self.pipeline.get_bus().pop_filtered(Gst.MessageType.ERROR | Gst.MessageType.EOS)
+            if sample is None and message is not None:
+                self.stop()
+                raise RuntimeError(f"no picture: {message.get_structure().to_string()}")
+        buffer = sample.get_buffer()
         found, memory = buffer.map(Gst.MapFlags.READ)
         assert found
         picture = bytes(memory.data)
