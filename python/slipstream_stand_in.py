@@ -15,7 +15,8 @@ def give_way(module):
     Submodules are then looked for there first, and its `__init__.py` is run in `module`.
     """
     own = os.path.realpath(os.path.dirname(module.__file__))
-    elsewhere = [folder for folder in sys.path if os.path.realpath(folder or os.curdir) != os.path.dirname(own)]
+    # There may be more of these: that of a checkout, and one that was installed.
+    elsewhere = [folder for folder in sys.path if not os.path.exists(os.path.join(folder, os.path.basename(__file__)))]
     other = PathFinder.find_spec(module.__name__, elsewhere)
     if other is None or other.submodule_search_locations is None:
         return
