@@ -142,7 +142,8 @@ pub(crate) fn register<E: Enumeration + Into<PyClassInitializer<E>>>(
     for (name, number) in E::MEMBERS {
         let member = Py::new(py, E::of(*number))?;
         class.setattr(*name, &member)?;
-        module.setattr(*name, &member)?;
+        // What is not in `__all__` is missing where the module is part of a package, as in the wheel.
+        module.add(*name, &member)?;
         members.set_item(*name, member)?;
     }
     class.setattr("__members__", members)

@@ -30,6 +30,12 @@ class Packages(unittest.TestCase):
             "from cuda import cudart, cuda\n"
         )
 
+    def test_the_wheel_leaves_no_name_out(self):
+        import pyds
+        public = {name for name in dir(pyds) if not name.startswith("_")}
+        # In the wheel the module is part of a package, which takes over what it lists. The package adds its own name.
+        self.assertEqual(public - set(pyds.__all__) - {"pyds"}, set())
+
     def test_no_device_is_no_error(self):
         out = run("from common.platform_info import PlatformInfo\nprint(bool(PlatformInfo().is_integrated_gpu()))")
         self.assertIn("False", out)
