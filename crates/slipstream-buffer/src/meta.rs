@@ -146,6 +146,11 @@ impl Batch {
         Registration::get().find(address)
     }
 
+    /// Which other build of Slipstream there is in this process whose batches cannot be seen from here, nor ours from there.
+    pub fn other_build() -> Option<String> {
+        Registration::other()
+    }
+
     /// Hands what `buffer` carries to `change` although others hold the buffer too, as C programs and language bindings do in
     /// probes. Copies of the buffer are not made meanwhile. `None` where it carries no batch.
     ///

@@ -20,6 +20,8 @@ const API: &CStr = c"GstSlipstreamBatchMetaAPI";
 const IMPLEMENTATION: &CStr = c"GstSlipstreamBatchMeta";
 /// Under which the API's type keeps what the first copy of this crate shares with the others.
 const SHARED: &CStr = c"slipstream-batch-meta";
+/// Under which it keeps the layout of a copy that could not share.
+const OTHER: &CStr = c"slipstream-batch-meta-other";
 /// Changes with everything that decides how the content lies in memory.
 const LAYOUT: &str = env!("SLIPSTREAM_LAYOUT");
 
@@ -66,6 +68,7 @@ impl Registration {
                     "batches of this build of Slipstream ({LAYOUT}) and of another one in this process ({other}) cannot be \
                      exchanged: install plugins and Python module of the same build"
                 );
+                Self::tell_others();
                 // Names of types may not hold dots.
                 let layout = LAYOUT.replace('.', "_");
                 let name = |base: &CStr| {
@@ -91,6 +94,36 @@ impl Registration {
             }
             Some(Ok(Self { api: from_glib(api), info: shared.info, find: shared.find }))
         }
+    }
+
+    /// Leaves word with the first copy that this one could not share.
+    fn tell_others() {
+        let layout = CString::new(LAYOUT).unwrap_or_default().into_raw();
+        // SAFETY: names are C strings; what the type keeps is never freed.
+        unsafe {
+            let api = glib::gobject_ffi::g_type_from_name(API.as_ptr());
+            let quark = glib::ffi::g_quark_from_string(OTHER.as_ptr());
+            glib::gobject_ffi::g_type_set_qdata(api, quark, layout.cast());
+        }
+    }
+
+    /// The layout of another copy in this process, with which batches cannot be exchanged.
+    pub(crate) fn other() -> Option<String> {
+        // SAFETY: names are C strings; what the type keeps under these names is a `Shared` and a C string, never freed.
+        unsafe {
+            let api = glib::gobject_ffi::g_type_from_name(API.as_ptr());
+            if api == 0 {
+                return None;
+            }
+            let kept = |name: &CStr| {
+                glib::gobject_ffi::g_type_get_qdata(api, glib::ffi::g_quark_from_string(name.as_ptr()))
+            };
+            let first = kept(SHARED).cast::<Shared>().as_ref().map(|shared| shared.layout);
+            let others = [first, Some(kept(OTHER).cast_const().cast())];
+            let layouts = others.into_iter().flatten().filter(|layout| !layout.is_null());
+            layouts.map(|layout| CStr::from_ptr(layout).to_string_lossy()).find(|layout| layout != LAYOUT)
+        }
+        .map(std::borrow::Cow::into_owned)
     }
 
     #[allow(clippy::unnecessary_wraps, reason = "as `shared`")]

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use slipstream_buffer::meta::Batch;
 
 use super::batch::NvDsBatchMeta;
 use super::classifier::{self, NvDsClassifierMeta, NvDsLabelInfo};
@@ -22,11 +23,18 @@ use crate::value::{Class, read_field};
 /// First number of user metadata that programs define.
 const START_USER_META: i64 = 8193;
 
-/// The metadata of the buffer at an address; `None` where there is none.
+/// The metadata of the buffer at an address; `None` where there is none. An exception where there cannot be any, because
+/// the plugins are of another build.
 #[pyfunction]
 fn gst_buffer_get_nvds_batch_meta(buffer: &Bound<'_, PyAny>) -> PyResult<Option<NvDsBatchMeta>> {
     let address = read_field::<u64>(buffer, "buffer")?;
-    Ok(Session::find(buffer.py(), address as usize)?.map(NvDsBatchMeta::at))
+    let found = Session::find(buffer.py(), address as usize)?.map(NvDsBatchMeta::at);
+    match Batch::other_build().filter(|_| found.is_none()) {
+        Some(other) => Err(PyRuntimeError::new_err(format!(
+            "pyds and the GStreamer plugins of Slipstream are of different builds ({other}): build or install both together"
+        ))),
+        None => Ok(found),
+    }
 }
 
 #[pyfunction]
