@@ -169,6 +169,14 @@ pub(crate) fn is_same_picture(from: &gst_video::VideoInfo, to: &gst_video::Video
         && (codes(from) == codes(to) || !from.format_info().is_yuv())
 }
 
+/// The part of `whole` that a frame's picture covers, where the multiplexer has given it bands at two sides
+/// (`enable-padding`): positions are those on the whole then.
+pub(crate) fn between_bands(viewport: &Rect, whole: &Rect) -> Option<Rect> {
+    let has_bands = viewport.left > 0.0 || viewport.top > 0.0;
+    (has_bands && viewport.right() <= whole.right() && viewport.bottom() <= whole.bottom())
+        .then_some(*viewport)
+}
+
 /// Brings pictures into the format and size asked for: converts, scales, crops and places. Keeps its converters and its
 /// memory from one picture to the next.
 pub(crate) struct Shaper {

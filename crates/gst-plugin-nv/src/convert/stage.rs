@@ -5,7 +5,7 @@ use slipstream_meta::{FrameMeta, Rect, Size};
 
 use super::caps::Memory;
 use super::turn::{Turn, is_turnable};
-use crate::pixels::{Pool, ShapeError, Shaper, is_same_picture, map_readable, map_writable};
+use crate::pixels::{Pool, ShapeError, Shaper, between_bands, is_same_picture, map_readable, map_writable};
 
 /// What is asked for besides the caps.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +119,7 @@ impl Stage {
     fn plain(&mut self, buffer: gst::Buffer) -> Result<gst::Buffer, StageError> {
         let info = self.from.info.clone().ok_or(StageError::Caps)?;
         let picture = BatchPicture { buffer, info };
-        let shaped = self.shape(&picture)?;
+        let shaped = self.shape(&picture, None)?;
         if shaped.as_ptr() == picture.buffer.as_ptr() {
             // Only one reference may be left: whoever draws on it later would have to copy it.
             drop(shaped);
@@ -147,12 +147,14 @@ impl Stage {
         }
         let Some(mut batch) = buffer.make_mut().meta_mut::<Batch>() else { return Ok(buffer) };
         let content = batch.content_mut();
-        for picture in &mut content.pictures {
-            picture.buffer = self.shape(picture)?;
+        let frames = content.meta.frames.iter().map(Some).chain(std::iter::repeat(None));
+        for (picture, frame) in content.pictures.iter_mut().zip(frames) {
+            let place = frame.and_then(|frame| self.place_of(frame, &to));
+            picture.buffer = self.shape(picture, place)?;
             picture.info.clone_from(&to);
         }
         for frame in &mut content.meta.frames {
-            self.describe(frame, &to, is_same_size);
+            self.describe(frame, &to);
         }
         Ok(buffer)
     }
@@ -165,7 +167,8 @@ impl Stage {
         };
         let BatchContent { mut meta, pictures } = content;
         let Some(picture) = pictures.into_iter().next() else { return Ok(None) };
-        let shaped = self.shape(&picture)?;
+        let place = meta.frames.first().and_then(|frame| self.place_of(frame, &to));
+        let shaped = self.shape(&picture, place)?;
         // The decoder's buffer is another stream's: what comes out has the times of the batch and its description.
         let mut plain = if shaped.as_ptr() == picture.buffer.as_ptr() {
             let mut other = picture.buffer.copy();
@@ -176,14 +179,9 @@ impl Stage {
         } else {
             shaped
         };
-        let is_same_size = self
-            .from
-            .info
-            .as_ref()
-            .is_some_and(|from| (from.width(), from.height()) == (to.width(), to.height()));
         meta.frames.truncate(1);
         for frame in &mut meta.frames {
-            self.describe(frame, &to, is_same_size);
+            self.describe(frame, &to);
         }
         let target = plain.make_mut();
         target.unset_flags(target.flags());
@@ -196,20 +194,31 @@ impl Stage {
 
     /// What is said of a frame whose picture was converted. DeepStream leaves positions as they are when it scales; Slipstream's
     /// own batches have them in the pixels of each picture.
-    fn describe(&self, frame: &mut FrameMeta, to: &gst_video::VideoInfo, is_same_size: bool) {
+    fn describe(&self, frame: &mut FrameMeta, to: &gst_video::VideoInfo) {
         let whole = Rect::of_size(Size::new(to.width(), to.height()));
+        let from = self.from.info.as_ref().map(|info| (info.width(), info.height()));
+        let is_same_size = from == Some((to.width(), to.height()));
         if self.from.memory == Memory::Batch {
             frame.draw_onto(whole);
-        } else if !is_same_size {
+        } else if !is_same_size || between_bands(&frame.viewport, &whole).is_some() {
             frame.viewport = whole;
         }
     }
 
-    /// A picture in the format, size and place asked for.
-    fn shape(&mut self, picture: &BatchPicture) -> Result<gst::Buffer, StageError> {
+    /// Where the picture of a frame goes that the multiplexer has given bands at two sides.
+    fn place_of(&self, frame: &FrameMeta, to: &gst_video::VideoInfo) -> Option<Rect> {
+        let whole = |info: &gst_video::VideoInfo| Rect::of_size(Size::new(info.width(), info.height()));
+        let from = self.from.info.as_ref().filter(|_| self.from.memory == Memory::Nvmm).map(whole)?;
+        between_bands(&frame.viewport, &from).map(|place| place.mapped(&from, &whole(to)))
+    }
+
+    /// A picture in the format, size and place asked for, or else in `place`.
+    fn shape(&mut self, picture: &BatchPicture, place: Option<Rect>) -> Result<gst::Buffer, StageError> {
         let to = self.to.info.as_ref().ok_or(StageError::Caps)?;
-        let Wishes { crop, place, .. } = self.wishes;
+        let crop = self.wishes.crop;
+        let place = self.wishes.place.or(place);
         let Some(turner) = &mut self.turner else { return Ok(self.shaper.shape(picture, to, crop, place)?) };
+        let place = self.wishes.place;
         let upright = self.shaper.shape(picture, &turner.before, crop, None)?;
         let mut buffer = turner.pool.buffer()?;
         turner

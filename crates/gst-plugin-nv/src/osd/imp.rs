@@ -12,7 +12,7 @@ use slipstream_meta::{Color, Point, Rect, Size};
 use super::draw::{Blurred, Clock, Painter};
 use crate::basics::properties::{Choice, Property, Settings, specs};
 use crate::caps::{batches_and_pictures, event_number, templates};
-use crate::pixels::{ShapeError, Shaper};
+use crate::pixels::{ShapeError, Shaper, between_bands};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("nvdsosd", gst::DebugColorFlags::empty(), Some("nvdsosd of Slipstream"))
@@ -147,11 +147,17 @@ impl State {
         };
         let BatchContent { mut meta, pictures } = content.unwrap_or_default();
         let Some(picture) = pictures.into_iter().next() else { return Ok(None) };
-        let mut output = self.shaper.shape(&picture, info, None, None)?;
+        let whole = Rect::of_size(Size::new(info.width(), info.height()));
+        let place = meta.frames.first().and_then(|frame| between_bands(&frame.viewport, &whole));
+        let mut output = self.shaper.shape(&picture, info, None, place)?;
         // If nobody else needs the picture, it is drawn on as it is.
         drop(picture);
-        let whole = Rect::of_size(Size::new(info.width(), info.height()));
-        meta.frames.iter_mut().for_each(|frame| frame.draw_onto(whole));
+        for frame in &mut meta.frames {
+            match place {
+                Some(_) => frame.viewport = whole,
+                None => frame.draw_onto(whole),
+            }
+        }
         let buffer = output.make_mut();
         buffer.set_pts(pts);
         buffer.set_duration(duration);
