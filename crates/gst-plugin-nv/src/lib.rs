@@ -5,27 +5,24 @@
 //! element does is in `gst-plugin-slipstream` and in the libraries under it; here are names, properties and caps, and what
 //! is DeepStream's way alone.
 
-#[allow(dead_code, reason = "elements take up what they need")]
 mod basics;
+mod caps;
 mod convert;
 mod decoder;
+mod demux;
 mod encoder;
 mod event;
-mod jpeg;
-mod message;
-#[allow(dead_code, reason = "as above")]
-mod pixels;
-mod query;
-mod sink;
-
-mod caps;
-mod demux;
 mod infer;
+mod jpeg;
 mod logger;
 mod look;
+mod message;
 mod multiurisrcbin;
 mod mux;
 mod osd;
+mod pixels;
+mod query;
+mod sink;
 mod tiler;
 mod track;
 mod urisrcbin;
