@@ -149,6 +149,27 @@ fn the_sample_detector_is_taken_from_a_model_folder() {
     );
 }
 
+/// Configs of DeepStream's samples name models relative to their own folder, wherever that was copied to.
+#[test]
+fn sample_models_are_known_by_relative_paths_too() {
+    let folders = [common::root().join("models")];
+    for path in ["/somewhere/samples/configs/deepstream-app/pgie.txt", "/somewhere/else/pgie.txt", "pgie.txt"]
+    {
+        let text = "[property]\nonnx-file=../../models/Primary_Detector/resnet18_trafficcamnet_pruned.onnx\n";
+        let (mut config, _) = InferConfig::parse(text, path).unwrap();
+        let notices = model::locate(&mut config, &folders);
+        assert!(notices.len() == 1 && notices[0].message.contains("stands in"), "{path}: {notices:?}");
+        assert_eq!(model::missing_sample(&config), None);
+
+        let text = "[property]\nonnx-file=../../models/Secondary_VehicleTypes/resnet18.onnx\n";
+        let (config, _) = InferConfig::parse(text, path).unwrap();
+        assert!(model::missing_sample(&config).is_some(), "{path}");
+        let text = text.replace("Secondary_VehicleTypes", "my_types");
+        let (config, _) = InferConfig::parse(&text, path).unwrap();
+        assert_eq!(model::missing_sample(&config).is_some(), path.contains("samples"), "{path}");
+    }
+}
+
 #[test]
 fn other_models_that_are_missing_stay_missing() {
     let folder = tempfile::tempdir().unwrap();

@@ -13,6 +13,8 @@ const FOLDERS_VARIABLE: &str = "SLIPSTREAM_MODELS";
 const SAMPLES: [&str; 2] = ["samples", "models"];
 /// Folders of the sample detector of four classes of the street begin with this.
 const PRIMARY_DETECTOR: &str = "Primary_Detector";
+/// Folders of the samples' second stages begin with this.
+const SECONDARY: &str = "Secondary_";
 /// The detector in the box, in the order in which it is looked for. It tells the same four classes apart.
 const IN_THE_BOX: [&str; 2] = ["street-int8.ini", "street.ini"];
 /// Below a folder for data (XDG Base Directory Specification 0.8).
@@ -163,12 +165,25 @@ fn find(path: &Path, folders: &[PathBuf]) -> Option<PathBuf> {
     folders.iter().map(|folder| folder.join(&inner)).find(|path| path.is_file())
 }
 
-/// The part of a path behind `samples/models`, if there is one that stays below it.
+/// The part of a path behind `samples/models`, if there is one that stays below it. Configs that were copied out of DeepStream's
+/// folders lead elsewhere (`../../models/…`): there the names of the samples' own folders tell.
 fn sample(path: &Path) -> Option<PathBuf> {
-    let parts: Vec<_> = path.components().collect();
-    let is_samples =
-        |pair: &[Component<'_>]| pair.iter().map(|part| part.as_os_str()).eq(SAMPLES.iter().map(OsStr::new));
-    let start = parts.windows(SAMPLES.len()).rposition(is_samples)? + SAMPLES.len();
+    let mut parts: Vec<Component<'_>> = Vec::new();
+    for part in path.components() {
+        match (part, parts.last()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => _ = parts.pop(),
+            (Component::CurDir, _) => {}
+            _ => parts.push(part),
+        }
+    }
+    let names: Vec<_> = parts.iter().map(|part| part.as_os_str()).collect();
+    let below_samples = names.windows(SAMPLES.len()).rposition(|pair| pair == SAMPLES.map(OsStr::new));
+    let is_own = |name: &OsStr| {
+        [PRIMARY_DETECTOR, SECONDARY].iter().any(|start| name.to_string_lossy().starts_with(start))
+    };
+    let is_models = |pair: &[&OsStr]| matches!(pair, [models, own] if *models == SAMPLES[1] && is_own(own));
+    let start = below_samples.map(|at| at + SAMPLES.len());
+    let start = start.or_else(|| Some(names.windows(2).rposition(is_models)? + 1))?;
     let inner = parts.get(start..).filter(|inner| !inner.is_empty())?;
     inner.iter().all(|part| matches!(part, Component::Normal(_))).then(|| inner.iter().collect())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
 use slipstream_infer::InferConfig;
-use slipstream_infer::config::Model;
+use slipstream_infer::model::missing_sample;
 use slipstream_meta::Size;
 
 use super::config::{AppConfig, SourceKind};
@@ -14,9 +14,7 @@ use crate::models::folders::ModelFolders;
 
 /// Where sample videos lie below DeepStream's folder.
 const STREAMS: [&str; 2] = ["samples", "streams"];
-/// Folders of the samples' models of second stages begin with this.
-const SECONDARY: &str = "Secondary_";
-/// Names of their config files begin with this.
+/// Names of the config files of the samples' second stages begin with this.
 const SECONDARY_CONFIG: &str = "config_infer_secondary_";
 /// Names of sample videos begin with this.
 const STREAM_NAME: &str = "sample_";
@@ -95,12 +93,7 @@ fn missing_model(config: &Path) -> Option<PathBuf> {
         return is_sample_name(config).then(|| config.to_owned());
     }
     let (config, _) = InferConfig::load(config).ok()?;
-    let model = match config.model? {
-        Model::Onnx(path) | Model::Other { path, .. } => path,
-        Model::Caffe { weights, proto } => weights.or(proto)?,
-    };
-    let names_sample = model.iter().any(|part| part.to_string_lossy().starts_with(SECONDARY));
-    (names_sample && !model.exists()).then_some(model)
+    missing_sample(&config).map(Path::to_owned)
 }
 
 /// Whether a config file is called as those of the samples' second stages are.
