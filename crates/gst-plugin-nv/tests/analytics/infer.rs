@@ -118,7 +118,10 @@ fn a_second_stage_whose_sample_model_is_not_here_lets_objects_pass() {
     assert_eq!(counts(&meta(&second.push_and_pull(found).unwrap())), [1, 1]);
 
     // of any other model, and of a first stage, that is an error
-    for wrong in [text.replace("samples/models/Secondary_Else", "mine"), text.replace("process-mode=2", "process-mode=1")] {
+    for wrong in [
+        text.replace("samples/models/Secondary_Else", "mine"),
+        text.replace("process-mode=2", "process-mode=1"),
+    ] {
         std::fs::write(&config, wrong).unwrap();
         let element = element("nvinfer");
         element.set_property("config-file-path", config.to_str().unwrap());
