@@ -88,7 +88,7 @@ impl Masks {
     fn map(&mut self, painter: &mut Painter, map: &SegmentationMeta, within: &Rect) {
         let cells @ [width, height] = [map.size.width as usize, map.size.height as usize];
         let Some(seen) = map.rect.intersection(within) else { return };
-        if map.class_map.len() != width * height || width == 0 {
+        if map.class_map.len() != width * height || width == 0 || height == 0 {
             return;
         }
         let Self { columns, classes, .. } = self;
@@ -134,7 +134,7 @@ impl Masks {
     fn mask(&mut self, painter: &mut Painter, mask: &Mask, rect: &Rect, ink: &crate::plane::Ink) {
         let [width, height] = [mask.size.width as usize, mask.size.height as usize];
         let Some(area) = Area::of_rect(*rect).map(|area| area.intersection(painter.clip())) else { return };
-        if mask.data.len() != width * height || width == 0 {
+        if mask.data.len() != width * height || width == 0 || height == 0 {
             return;
         }
         let Self { columns, line, .. } = self;
