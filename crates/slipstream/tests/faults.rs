@@ -216,9 +216,12 @@ const STORIES: [Story; 8] = [
     // Rubbish in all pictures.
     |patient, _| {
         patient.server.garble(patient.index, 1000);
-        let sent = patient.server.pictures_sent(patient.index);
-        // It may be given up before that, and is then tried again.
-        patient.wait_until("rubbish", || patient.server.pictures_sent(patient.index) > sent + 20);
+        let (sent, reconnects) = (patient.server.pictures_sent(patient.index), patient.camera().reconnects());
+        // A camera that is given up is tried again, less and less often.
+        patient.wait_until("rubbish", || {
+            patient.server.pictures_sent(patient.index) > sent + 20
+                || patient.camera().reconnects() > reconnects + 1
+        });
         patient.server.garble(patient.index, 0);
         patient.is_well();
     },
