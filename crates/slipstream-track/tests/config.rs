@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use slipstream_track::TrackerConfig;
-use slipstream_track::config::{Association, Confirmation, Matcher, MotionModel};
+use slipstream_track::config::{Association, Confirmation, Matcher, MotionModel, ReidPrecision};
 
 fn parse(text: &str) -> Result<(TrackerConfig, Vec<String>), String> {
     let (config, notices) = TrackerConfig::parse(text, "tracker.yml").map_err(|error| error.to_string())?;
@@ -70,7 +70,7 @@ fn files_for_deepstream_5_are_read_too() {
 
 #[test]
 fn what_has_no_meaning_here_is_told_once_with_its_line() {
-    let text = "VisualTracker:\n  useColorNames: 1\n  useColourNames: 1\nReID:\n  reidType: 2\n\
+    let text = "VisualTracker:\n  useColorNames: 1\n  useColourNames: 1\nReID:\n  workspaceSize: 20\n\
                 TargetManagement:\n  probationAge: 3\n  probationAge: 4\n";
     let (config, notices) = parse(text).unwrap();
     assert_eq!(config.confirmation, Confirmation::Age(4));
@@ -79,8 +79,64 @@ fn what_has_no_meaning_here_is_told_once_with_its_line() {
     assert!(
         notices.iter().any(|n| n.starts_with("tracker.yml:2: VisualTracker: useColorNames changes nothing"))
     );
-    assert!(notices.iter().any(|n| n.starts_with("tracker.yml:5: ReID: reidType changes nothing")));
+    assert!(notices.iter().any(|n| n.starts_with("tracker.yml:5: ReID: workspaceSize changes nothing")));
     assert!(notices.iter().any(|n| n.contains("probationAge is already given in line 7")));
+}
+
+#[test]
+fn a_network_that_tells_objects_apart_is_read_with_its_input() {
+    let text = "\
+ReID:
+  reidType: 2
+  batchSize: 100
+  inferDims: [256, 128, 3]
+  networkMode: 1
+  colorFormat: 1
+  offsets: [109.125, 102.6, 91.35]
+  netScaleFactor: 0.01735207
+  keepAspc: 0
+  addFeatureNormalization: 1
+  outputReidTensor: 1
+  modelEngineFile: net.engine
+  onnxFile: net.onnx
+  tltEncodedModel: net.etlt
+TrajectoryManagement:
+  enableReAssoc: 1
+  minMatchingScore4ReidSimilarity: 0.66
+";
+    let (config, notices) = TrackerConfig::parse(text, "/etc/tracker.yml").unwrap();
+    assert!(notices.is_empty(), "{notices:?}");
+    let reid = config.reid.unwrap();
+    let model = reid.model.clone().unwrap();
+    assert_eq!((model.path.to_str().unwrap(), model.location.line), ("/etc/net.onnx", 13));
+    // Three channels, the last of the three numbers: that order it is.
+    assert_eq!((reid.dims, reid.channels_last), (Some([3, 256, 128]), true));
+    assert_eq!((reid.batch_size, reid.precision), (Some(100), ReidPrecision::Fp16));
+    assert_eq!((reid.offsets, reid.scale), (vec![109.125, 102.6, 91.35], Some(0.017_352_07)));
+    assert!(reid.is_bgr && reid.is_squeezed && reid.is_normalized && reid.is_output);
+    let Association::Weighted(weighted) = &config.association else { panic!("{:?}", config.association) };
+    assert_eq!(weighted.min_rejoin, Some(0.66));
+    // Without a use for it there is no network.
+    assert_eq!(parse("ReID:\n  onnxFile: net.onnx\n").unwrap().0.reid, None);
+    let error = parse("ReID:\n  reidType: 1\n  inferDims: [3, 0, 128]\n").unwrap_err();
+    assert!(error.starts_with("tracker.yml:3: ReID: inferDims: 3,0,128: expected [channels"), "{error}");
+}
+
+#[test]
+fn our_own_tracker_takes_a_network_too() {
+    let text = "Slipstream:\n  tracker: slip\nReID:\n  reidType: 1\n  onnxFile: net.onnx\n";
+    let (config, notices) = parse(text).unwrap();
+    assert_eq!(notices, [""; 0]);
+    let reid = config.reid.clone();
+    assert_eq!(reid.clone().unwrap().model.unwrap().path.to_str(), Some("net.onnx"));
+    assert_eq!(config, TrackerConfig { reid, ..TrackerConfig::default() });
+    let (_, notices) = parse(&format!("{text}TargetManagement:\n  probationAge: 2\n")).unwrap();
+    assert!(notices[0].starts_with("tracker.yml:7: TargetManagement: probationAge changes nothing"));
+    let error = parse("Slipstream:\n  tracker: slap\n").unwrap_err();
+    assert_eq!(
+        error,
+        "tracker.yml:2: Slipstream: tracker: slap: expected one of slip, iou, sort, bytetrack, ocsort"
+    );
 }
 
 #[test]

@@ -18,6 +18,7 @@ use slipstream_meta::Rect;
 
 use crate::assign::{Assignment, Edge};
 use crate::target::Target;
+use crate::tracks::TrackState;
 
 /// How detections and targets are matched.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +62,12 @@ pub(crate) struct Scene<'a> {
     pub(crate) check_class: bool,
 }
 
+/// An object out of sight is looked for within so many of its own heights for each look that missed it, where it is
+/// known by its looks.
+const REACH_PER_MISS: f32 = 0.5;
+/// And never further away than this.
+const MOST_REACH: f32 = 5.0;
+
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     edges: Vec<Edge>,
@@ -89,6 +96,22 @@ impl Scene<'_> {
                 candidate.target = Some(row);
             }
         }
+    }
+
+    /// Matches targets out of sight with candidates near them that look the same: a cosine of `least` or more.
+    pub(crate) fn rejoin(&mut self, offers: impl Fn(&Candidate) -> bool, least: f32) {
+        self.round(
+            |t| t.state != TrackState::Tentative && t.misses > 0 && t.embedding.is_some(),
+            |c| offers(c) && c.embedding.is_some(),
+            |t, c| {
+                let (from, to) = (t.rect.center(), c.rect.center());
+                let reach = (REACH_PER_MISS * t.misses as f32).min(MOST_REACH) * t.rect.height;
+                let is_near = (from.x - to.x).hypot(from.y - to.y) <= reach;
+                let similarity = if is_near { t.similarity(c) } else { None };
+                similarity.map_or(0.0, |similarity| similarity - least)
+            },
+            |_, _| true,
+        );
     }
 
     /// Like `round`, but takes the best pair first, then the best of those left.

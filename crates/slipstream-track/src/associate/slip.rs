@@ -54,6 +54,8 @@ pub struct Slip {
     pub appearance: f32,
     /// Least similarity (cosine) at which a target out of sight is known by its looks alone.
     pub min_similarity: f32,
+    /// Less similarity than this tells a target out of sight from a detection in its place (BoT-SORT's threshold).
+    pub other: f32,
 }
 
 impl Default for Slip {
@@ -75,15 +77,10 @@ impl Default for Slip {
             second_misses: 9,
             appearance: 0.3,
             min_similarity: 0.75,
+            other: 0.5,
         }
     }
 }
-
-/// An object out of sight is looked for within so many of its own heights for each look that missed it, where it is
-/// known by its looks.
-const REACH_PER_MISS: f32 = 0.5;
-/// And never further away than this.
-const MOST_REACH: f32 = 5.0;
 
 impl Slip {
     pub(crate) fn associate(&self, scene: &mut Scene<'_>) {
@@ -93,21 +90,27 @@ impl Slip {
         let always = |_: &Target, _: &Candidate| true;
         let overlap = |t: &Target, c: &Candidate| grown_iou(&t.rect, &c.rect, self.buffer);
         let is_old = |t: &Target| t.state != TrackState::Tentative;
+        // Where something was out of sight, something else may come out.
+        let may_be = |t: &Target, c: &Candidate| {
+            t.misses == 0 || t.similarity(c).is_none_or(|similarity| similarity >= self.other)
+        };
+        let unless_other =
+            |t: &Target, c: &Candidate, worth: f32| if worth > 0.0 && may_be(t, c) { worth } else { 0.0 };
 
-        scene.round(is_old, is_high, |t, c| self.worth(t, c), always);
+        scene.round(is_old, is_high, |t, c| unless_other(t, c, self.worth(t, c)), always);
         scene.round(
             |t| is_old(t) && t.misses < self.second_misses,
             is_low,
-            |t, c| overlap(t, c) - self.min_second,
+            |t, c| unless_other(t, c, overlap(t, c) - self.min_second),
             always,
         );
-        scene.round(is_old, is_high, |t, c| t.last_seen().iou(&c.rect) - self.min_recovery, always);
         scene.round(
-            |t| is_old(t) && t.misses > 0 && t.embedding.is_some(),
-            |c| is_high(c) && c.embedding.is_some(),
-            |t, c| self.known_again(t, c),
+            is_old,
+            is_high,
+            |t, c| unless_other(t, c, t.last_seen().iou(&c.rect) - self.min_recovery),
             always,
         );
+        scene.rejoin(is_high, self.min_similarity);
         scene.round(
             |t| t.state == TrackState::Tentative,
             is_high,
@@ -116,7 +119,12 @@ impl Slip {
         );
         if scene.check_class {
             scene.check_class = false;
-            scene.round(is_old, is_high, |t, c| t.rect.iou(&c.rect) - self.min_other_class, always);
+            scene.round(
+                is_old,
+                is_high,
+                |t, c| unless_other(t, c, t.rect.iou(&c.rect) - self.min_other_class),
+                always,
+            );
             scene.check_class = true;
         }
     }
@@ -140,16 +148,6 @@ impl Slip {
             worth += self.appearance * (similarity - self.min_similarity);
         }
         worth
-    }
-
-    /// What it is worth that an object out of sight looks like one found somewhere near.
-    fn known_again(&self, t: &Target, c: &Candidate) -> f32 {
-        let (from, to) = (t.rect.center(), c.rect.center());
-        let reach = (REACH_PER_MISS * t.misses as f32).min(MOST_REACH) * t.rect.height;
-        if (from.x - to.x).hypot(from.y - to.y) > reach {
-            return 0.0;
-        }
-        t.similarity(c).map_or(0.0, |similarity| similarity - self.min_similarity)
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Weighted {
     pub min_tentative_iou: f32,
     /// Whether the place counts where a target is expected now, or where it was a frame ago (`usePrediction4Assoc`).
     pub use_prediction: bool,
+    /// Least cosine of the embeddings at which a target out of sight is known again by its looks alone (`enableReAssoc`,
+    /// `minMatchingScore4ReidSimilarity` of `TrajectoryManagement`); `None` for never.
+    pub min_rejoin: Option<f32>,
 }
 
 /// One similarity's part in the sum.
@@ -57,12 +60,20 @@ impl Default for Weighted {
             tentative_confidence: 0.5,
             min_tentative_iou: 0.0,
             use_prediction: false,
+            min_rejoin: None,
         }
     }
 }
 
 impl Weighted {
     pub(crate) fn associate(&self, scene: &mut Scene<'_>) {
+        self.associate_by_place(scene);
+        if let Some(least) = self.min_rejoin {
+            scene.rejoin(|candidate| candidate.confidence >= self.tentative_confidence, least);
+        }
+    }
+
+    fn associate_by_place(&self, scene: &mut Scene<'_>) {
         let is_sure = |candidate: &Candidate| candidate.confidence >= self.tentative_confidence;
         let worth = |target: &Target, candidate: &Candidate| self.worth(target, candidate);
         if self.matcher == Matcher::Greedy {

@@ -1,6 +1,7 @@
 //! The meaning of the keys of DeepStream's tracker files.
 
 use super::document::{Document, Entry};
+use super::reid;
 use super::{
     Association, ConfigError, Confirmation, FixedNoise, Follow, Matcher, MotionModel, Notice, Report,
     TrackerConfig, Weighted,
@@ -39,6 +40,9 @@ struct Keys {
     filter_rate: f32,
     sigma: Option<f32>,
     search_padding: f32,
+    reid: reid::Keys,
+    rejoin: bool,
+    min_rejoin: f32,
 }
 
 /// Patience with an object that is seen but not detected: DeepStream goes on until it is lost from sight too.
@@ -74,6 +78,9 @@ impl Default for Keys {
             filter_rate: 0.075,
             sigma: None,
             search_padding: 1.0,
+            reid: reid::Keys::default(),
+            rejoin: false,
+            min_rejoin: 0.8,
         }
     }
 }
@@ -82,13 +89,32 @@ impl Default for Keys {
 pub(super) fn read(document: Document) -> Result<(TrackerConfig, Vec<Notice>), ConfigError> {
     let mut keys = Keys::default();
     let mut notices = document.notices;
+    let own = document.entries.iter().find(|entry| entry.group == OWN_GROUP && entry.key == "tracker");
+    let own = own.map(|entry| {
+        let tracker = TrackerConfig::named(entry.text());
+        tracker.map_err(|_| entry.wrong(format!("expected one of {}", TrackerConfig::NAMES.join(", "))))
+    });
+    let own = own.transpose()?;
     for entry in &document.entries {
-        if let Some(message) = keys.set(entry)? {
-            notices.push(entry.notice(message));
-        }
+        let message = match (&own, entry.group.as_str()) {
+            (Some(_), OWN_GROUP) if entry.key == "tracker" => None,
+            (Some(_), group) if group != "ReID" => Some(format!(
+                "{group}: {} changes nothing: {OWN_GROUP} names a tracker, whose settings count",
+                entry.key
+            )),
+            _ => keys.set(entry)?,
+        };
+        notices.extend(message.map(|message| entry.notice(message)));
     }
-    Ok((keys.into_config(), notices))
+    let config = match own {
+        Some(own) => TrackerConfig { reid: keys.reid.into_reid(), ..own },
+        None => keys.into_config(),
+    };
+    Ok((config, notices))
 }
+
+/// A group that DeepStream does not have: it names a tracker of [`TrackerConfig::NAMES`], and `ReID` goes with it.
+const OWN_GROUP: &str = "Slipstream";
 
 /// The one group of files for DeepStream 5, whose keys have gone to other groups since.
 const OLD_GROUP: &str = "NvDCF";
@@ -106,8 +132,14 @@ const WITHOUT_MEANING: &[(&str, &[&str], &str)] = &[
     ("TrajectoryManagement", &["useUniqueID"], "numbers are unique in each camera, from 1"),
     (
         "TrajectoryManagement",
+        &["reidExtractionInterval"],
+        "every object that the detector found goes through the network for re-identification",
+    ),
+    (
+        "TrajectoryManagement",
         &[],
-        "tracks are not joined afterwards: an object out of sight is looked for until maxShadowTrackingAge",
+        "tracks are not joined afterwards: an object out of sight is looked for until maxShadowTrackingAge, with \
+         enableReAssoc and ReID by its looks",
     ),
     ("DataAssociator", &["dataAssociatorType"], "there is one data associator"),
     ("DataAssociator", &["thresholdMahalanobis"], "matching has no Mahalanobis gate"),
@@ -132,7 +164,11 @@ const WITHOUT_MEANING: &[(&str, &[&str], &str)] = &[
         &["filterChannelWeightsLr", "vpiBackend4DcfTracker"],
         "the filter runs on the CPU and has fixed channels",
     ),
-    ("ReID", &[], "embeddings come with the detections, from whatever network makes them"),
+    ("ReID", &["reidHistorySize"], "of each object one embedding is kept, a running mean"),
+    ("ReID", &["reidFeatureSize"], "the network tells the length of its vectors"),
+    ("ReID", &["workspaceSize", "useVPICropScaler", "tltModelKey"], "it concerns NVIDIA's engines"),
+    ("ReID", &["minVisibility4GalleryUpdate"], "there is no 3D tracking"),
+    (OWN_GROUP, &[], "the group has one key, tracker"),
     ("Segmenter", &[], "there is no segmentation"),
     ("ObjectModelProjection", &[], "there is no 3D tracking"),
     ("PoseEstimator", &[], "there is no 3D tracking"),
@@ -150,6 +186,9 @@ const POSITIVE: std::ops::RangeInclusive<f32> = 0.0..=f32::MAX;
 impl Keys {
     /// Takes a pair; what its author should know, if anything.
     fn set(&mut self, entry: &Entry) -> Result<Option<String>, ConfigError> {
+        if entry.group == "ReID" {
+            return Ok((!self.reid.set(entry)?).then(|| without_meaning(entry)));
+        }
         let ages = 0..=MOST_FRAMES;
         let association = &mut self.association;
         match entry.key.as_str() {
@@ -173,9 +212,11 @@ impl Keys {
             }
             "minMatchingScore4Iou" => association.iou.min = entry.float(ANY)?,
             "minMatchingScore4SizeSimilarity" => association.size.min = entry.float(ANY)?,
-            "minMatchingScore4ReidSimilarity" if entry.group != "TrajectoryManagement" => {
-                association.reid.min = entry.float(ANY)?;
+            "minMatchingScore4ReidSimilarity" if entry.group == "TrajectoryManagement" => {
+                self.min_rejoin = entry.float(ANY)?;
             }
+            "minMatchingScore4ReidSimilarity" => association.reid.min = entry.float(ANY)?,
+            "enableReAssoc" => self.rejoin = entry.flag()?,
             "matchingScoreWeight4Iou" => association.iou.weight = entry.float(POSITIVE)?,
             "matchingScoreWeight4SizeSimilarity" => association.size.weight = entry.float(POSITIVE)?,
             "matchingScoreWeight4ReidSimilarity" if entry.group != "TrajectoryManagement" => {
@@ -216,7 +257,10 @@ impl Keys {
         Ok(None)
     }
 
-    fn into_config(self) -> TrackerConfig {
+    fn into_config(mut self) -> TrackerConfig {
+        if self.rejoin && self.reid.rejoins() {
+            self.association.min_rejoin = Some(self.min_rejoin);
+        }
         let weight = |given: f32, default: f32| if given > 0.0 { given } else { default };
         let position = weight(self.location_weight, DEEP_SORT_POSITION);
         let velocity = weight(self.velocity_weight, DEEP_SORT_VELOCITY);
@@ -252,6 +296,7 @@ impl Keys {
             association: Association::Weighted(self.association),
             check_class: self.check_class,
             follow: self.is_visual.then_some(follow),
+            reid: self.reid.into_reid(),
             trail_length: TrackerConfig::iou().trail_length,
         }
     }

@@ -231,7 +231,27 @@ impl Entry {
         Notice { location: self.location.clone(), message }
     }
 
-    fn wrong(&self, allowed: impl Into<String>) -> ConfigError {
+    pub(super) fn location(&self) -> &Location {
+        &self.location
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.value
+    }
+
+    /// The items of a list, which may also be separated by semicolons.
+    pub(super) fn items(&self) -> impl Iterator<Item = &str> {
+        self.value.split([',', ';']).map(str::trim).filter(|item| !item.is_empty())
+    }
+
+    /// A list of finite numbers.
+    pub(super) fn floats(&self) -> Result<Vec<f32>, ConfigError> {
+        let number = |item: &str| item.parse().ok().filter(|number: &f32| number.is_finite());
+        let numbers: Option<_> = self.items().map(number).collect();
+        numbers.ok_or_else(|| self.wrong("expected a list of numbers"))
+    }
+
+    pub(super) fn wrong(&self, allowed: impl Into<String>) -> ConfigError {
         ConfigError::Value {
             location: self.location.clone(),
             group: self.group.clone(),

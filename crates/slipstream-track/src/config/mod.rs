@@ -3,10 +3,12 @@
 mod deepstream;
 mod document;
 mod presets;
+mod reid;
 
 use std::path::Path;
 
 pub use self::document::{ConfigError, Location, Notice};
+pub use self::reid::{Reid, ReidModel, ReidPrecision};
 pub use crate::associate::{Association, Byte, Matcher, OcSort, Similarity, Slip, Sort, Weighted};
 pub use crate::follow::Follow;
 pub use crate::kalman::{FixedNoise, MotionModel};
@@ -49,6 +51,8 @@ pub struct TrackerConfig {
     pub check_class: bool,
     /// Whether and how objects are followed by sight where there are pictures.
     pub follow: Option<Follow>,
+    /// The network whose vectors the detections are to come with, if any.
+    pub reid: Option<Reid>,
     /// Which box is reported of an object that was detected.
     pub report: Report,
     /// Positions kept of each track.

@@ -54,6 +54,7 @@ impl TrackerConfig {
             }),
             check_class: true,
             follow: None,
+            reid: None,
             report: Report::Detection,
             trail_length: TRAIL_LENGTH,
         }
