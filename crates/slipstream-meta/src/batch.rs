@@ -195,6 +195,8 @@ pub struct ObjectMeta {
     pub segmentations: Vec<SegmentationMeta>,
     /// Raw outputs of second-stage networks, where they were asked for.
     pub tensors: Vec<TensorMeta>,
+    /// What it looks like on this frame: the vector of the tracker's network for re-identification, where it was asked for.
+    pub embedding: Option<Arc<[f32]>>,
     /// What programs attached to the object.
     pub user: UserMetas,
 }
@@ -223,6 +225,7 @@ impl ObjectMeta {
             mask: None,
             segmentations: Vec::new(),
             tensors: Vec::new(),
+            embedding: None,
             user: UserMetas::default(),
         }
     }

@@ -178,7 +178,10 @@ impl BaseTransformImpl for NvTracker {
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        self.obj().upcast_ref::<SlipTrack>().open(self.trackers()?)
+        for notice in self.obj().upcast_ref::<SlipTrack>().open(self.trackers()?)? {
+            eprintln!("{}: {notice}", self.obj().name());
+        }
+        Ok(())
     }
 }
 

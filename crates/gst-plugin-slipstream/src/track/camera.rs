@@ -9,6 +9,8 @@ use slipstream_meta::{
 };
 use slipstream_track::{Detection, Frame, IdAllocator, Track, TrackPoint, Tracker, TrackerConfig, Tracks};
 
+use super::looks::Embedding;
+
 /// After longer without a frame, objects are not where anybody would look for them.
 const LONGEST_GAP: Duration = Duration::from_secs(3);
 
@@ -33,7 +35,7 @@ impl Default for Rules {
 
 impl Rules {
     /// Whether an object is a detection to be tracked, rather than a part of one or of no interest.
-    fn tracks(&self, object: &ObjectMeta) -> bool {
+    pub(super) fn tracks(&self, object: &ObjectMeta) -> bool {
         object.parent.is_none() && (self.classes.is_empty() || self.classes.contains(&object.class_id))
     }
 
@@ -139,12 +141,14 @@ impl Camera {
         }
     }
 
-    /// Puts tracks in the place of detections on the next frame, whose objects are in pixels of its picture of `size`. Where the detector did not look at it, detections that it
-    /// carries all the same are those of another frame, and make way.
+    /// Puts tracks in the place of detections on the next frame, whose objects are in pixels of its picture of `size`. Where
+    /// the detector did not look at it, detections that it carries all the same are those of another frame, and make way. `embeddings` are those of its objects, as far as there
+    /// are any.
     pub(super) fn follow(
         &mut self,
         frame: &mut FrameMeta,
         (size, picture): (Size, Option<Picture<'_>>),
+        embeddings: &[Option<Embedding>],
         rules: &Rules,
     ) {
         self.last = Some(Moment::of(frame, size));
@@ -152,7 +156,9 @@ impl Camera {
         self.candidates.clear();
         let of_interest = frame.objects.iter().enumerate().filter(|(_, object)| rules.tracks(object));
         for (index, object) in of_interest.filter(|_| frame.inferred) {
-            self.detections.push(Detection::new(object.rect, object.confidence, object.class_id));
+            let embedding = embeddings.get(index).cloned().flatten();
+            let found = Detection::new(object.rect, object.confidence, object.class_id);
+            self.detections.push(Detection { embedding, ..found });
             self.candidates.push(index);
         }
         let tracks = self.tracker.update(&Frame {

@@ -7,10 +7,12 @@ use gst_base::subclass::base_transform::{InputBuffer, PrepareOutputBufferSuccess
 use gst_base::{prelude::*, subclass::prelude::*};
 use gst_video::VideoFormat;
 use parking_lot::Mutex;
+use slipstream_infer::InferError;
 use slipstream_meta::{FrameMeta, Rect, Size};
 use slipstream_track::{IdAllocator, TrackerConfig};
 
 use super::camera::{Camera, Rules, Step};
+use super::looks::{Embeddings, Looks, View};
 use super::{Dialect, Native, Trackers, default_tracker, tracker_config};
 use crate::frame::{map_readable, picture};
 use crate::meta::{Batch, BatchContent};
@@ -78,6 +80,8 @@ fn parse_classes(text: &str) -> Result<Vec<i32>, String> {
 struct State {
     /// Trackers to choose from; see [`Trackers`].
     configs: Vec<Arc<TrackerConfig>>,
+    /// What each of them sees objects with, if anything.
+    looks: Vec<Option<Looks>>,
     choice: HashMap<u32, usize>,
     dialect: Arc<dyn Dialect>,
     stream: Option<Stream>,
@@ -117,8 +121,47 @@ impl State {
 
     /// The tracker for a source.
     fn config(&self, source: u32) -> Arc<TrackerConfig> {
-        let choice = self.choice.get(&source).copied().unwrap_or_default();
-        self.configs.get(choice).or_else(|| self.configs.first()).cloned().unwrap_or_default()
+        self.configs.get(self.chosen(source)).cloned().unwrap_or_default()
+    }
+
+    /// Its number.
+    fn chosen(&self, source: u32) -> usize {
+        let choice = self.choice.get(&source).copied();
+        choice.filter(|&choice| choice < self.configs.len()).unwrap_or_default()
+    }
+
+    /// Whether what its objects look like is to be told.
+    fn hands_on_looks(&self, source: u32) -> bool {
+        let looks = self.looks.get(self.chosen(source)).and_then(Option::as_ref);
+        looks.is_some_and(|looks| looks.is_output)
+    }
+
+    /// What objects look like on the frames that the detector looked at. `sources` are the frames' pictures.
+    fn look(
+        &mut self,
+        rules: &Rules,
+        frames: &[FrameMeta],
+        sources: &[Option<Source<'_>>],
+    ) -> Result<Vec<Embeddings>, Box<InferError>> {
+        let mut all = vec![Embeddings::new(); frames.len()];
+        let chosen: Vec<_> = frames.iter().map(|frame| self.chosen(frame.pad_index)).collect();
+        for (number, looks) in self.looks.iter_mut().enumerate() {
+            let Some(looks) = looks else { continue };
+            let mut views = Vec::new();
+            for ((index, frame), (source, chosen)) in
+                frames.iter().enumerate().zip(sources.iter().zip(&chosen))
+            {
+                let Some((buffer, info)) = source else { continue };
+                if *chosen == number && frame.inferred && !frame.objects.is_empty() {
+                    match map_readable(buffer, info) {
+                        Ok(mapped) => views.push(View { index, frame, mapped }),
+                        Err(err) => gst::warning!(CAT, "objects of a frame not seen: {err}"),
+                    }
+                }
+            }
+            looks.look(&views, rules, &mut all)?;
+        }
+        Ok(all)
     }
 
     /// Forgets what belongs to cameras that are gone, and what cameras without a picture saw before.
@@ -152,7 +195,7 @@ impl State {
         settings: (&Rules, bool),
         content: &mut BatchContent,
         buffer: &gst::BufferRef,
-    ) -> Result<(), Misplaced> {
+    ) -> Result<(), Trouble> {
         let (rules, ids_restart) = settings;
         let started = Instant::now();
         let plain = self.stream.as_ref().and_then(|stream| stream.picture(buffer)).cloned();
@@ -160,18 +203,29 @@ impl State {
             self.drop_lost(content, ids_restart);
         }
         let BatchContent { meta, pictures } = content;
+        let source = |index: usize, frame: &FrameMeta| match &plain {
+            // One of several frames on a picture was tiled.
+            Some(info) => {
+                let whole = Rect::of_size(Size::new(info.width(), info.height()));
+                (frame.viewport == whole).then_some((buffer, info))
+            }
+            None => pictures.get(index).map(|picture| (&*picture.buffer, &picture.info)),
+        };
+        let sources: Vec<_> = (0..).zip(&meta.frames).map(|(index, frame)| source(index, frame)).collect();
+        let looks = self.look(rules, &meta.frames, &sources)?;
         let mut outcome = Ok(());
-        for (index, frame) in meta.frames.iter_mut().enumerate() {
-            let source = match &plain {
-                Some(info) => Some((buffer, info)),
-                None => pictures.get(index).map(|picture| (&*picture.buffer, &picture.info)),
-            };
+        for ((frame, source), embeddings) in meta.frames.iter_mut().zip(sources).zip(&looks) {
             let size = source.map_or(frame.source_size, |(_, info)| Size::new(info.width(), info.height()));
-            // A frame of a batch may have another size in the metadata; one of several on a picture was tiled.
+            // A frame of a batch may have another size in the metadata.
             let (whole, viewport) = (Rect::of_size(size), frame.viewport);
-            if plain.is_some() && viewport != whole {
-                outcome = Err(Misplaced);
+            if plain.is_some() && source.is_none() {
+                outcome = Err(Trouble::Misplaced);
                 continue;
+            }
+            if self.hands_on_looks(frame.pad_index) {
+                for (object, embedding) in frame.objects.iter_mut().zip(embeddings) {
+                    object.embedding.clone_from(embedding);
+                }
             }
             let by_sight = self.config(frame.pad_index).follow.is_some();
             let mapped = source.and_then(|(buffer, info)| {
@@ -181,7 +235,7 @@ impl State {
             });
             let view = mapped.as_ref().and_then(|mapped| picture(mapped).ok());
             frame.draw_onto(whole);
-            self.camera(frame, size, ids_restart).follow(frame, (size, view), rules);
+            self.camera(frame, size, ids_restart).follow(frame, (size, view), embeddings, rules);
             frame.draw_onto(viewport);
             let tracked = frame.objects.iter_mut().filter(|object| object.tracking_id.is_some());
             tracked.for_each(|object| self.dialect.object(object));
@@ -192,8 +246,22 @@ impl State {
     }
 }
 
-/// The frames were tiled already.
-struct Misplaced;
+/// A picture: what it lies in, and how.
+type Source<'a> = (&'a gst::BufferRef, &'a gst_video::VideoInfo);
+
+/// Why frames are not tracked.
+enum Trouble {
+    /// They were tiled already.
+    Misplaced,
+    /// The network that tells objects apart fails.
+    Network(Box<InferError>),
+}
+
+impl From<Box<InferError>> for Trouble {
+    fn from(error: Box<InferError>) -> Self {
+        Self::Network(error)
+    }
+}
 
 impl SlipTrack {
     /// The tracker that the properties ask for.
@@ -210,18 +278,27 @@ impl SlipTrack {
         Ok(Trackers { configs: vec![config], choice: HashMap::new(), dialect: Arc::new(Native) })
     }
 
-    /// Begins with `trackers`.
-    pub(super) fn open(&self, trackers: Trackers) -> Result<(), gst::ErrorMessage> {
+    /// Begins with `trackers`. Returns what the user should know.
+    pub(super) fn open(&self, trackers: Trackers) -> Result<Vec<String>, gst::ErrorMessage> {
         let settings = self.settings.lock().clone();
         parse_classes(&settings.classes)
             .map_err(|part| gst::error_msg!(gst::ResourceError::Settings, ["{}", wrong_class(&part)]))?;
         let Trackers { configs, choice, dialect } = trackers;
+        let (mut looks, mut notices) = (Vec::new(), Vec::new());
+        for config in &configs {
+            let opened = config.reid.as_ref().map(Looks::open).transpose();
+            let opened = opened.map_err(|err| gst::error_msg!(gst::ResourceError::Settings, ["{err}"]))?;
+            let (network, said) = opened.unwrap_or_default();
+            looks.push(network);
+            notices.extend(said);
+        }
         let with_trail = |mut config: TrackerConfig| {
             config.trail_length = config.trail_length.max(settings.rules.trail_length);
             Arc::new(config)
         };
         *self.state.lock() = Some(State {
             configs: configs.into_iter().map(with_trail).collect(),
+            looks,
             choice,
             dialect,
             stream: None,
@@ -231,7 +308,7 @@ impl SlipTrack {
             time: Duration::ZERO,
             is_misplaced: false,
         });
-        Ok(())
+        Ok(notices)
     }
 
     fn ids_restart(&self) -> bool {
@@ -430,7 +507,10 @@ impl BaseTransformImpl for SlipTrack {
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        self.open(self.trackers()?)
+        for notice in self.open(self.trackers()?)? {
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ["{notice}"]);
+        }
+        Ok(())
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
@@ -486,12 +566,19 @@ impl BaseTransformImpl for SlipTrack {
         if let Some(mut batch) = buffer.meta_mut::<Batch>() {
             *batch.content_mut() = content;
         }
-        if outcome.is_err() && !std::mem::replace(&mut state.is_misplaced, true) {
-            gst::element_imp_warning!(
-                self,
-                gst::StreamError::WrongType,
-                ["frames that were tiled are not tracked: sliptrack belongs in front of sliptiler"]
-            );
+        match outcome {
+            Err(Trouble::Misplaced) if !std::mem::replace(&mut state.is_misplaced, true) => {
+                gst::element_imp_warning!(
+                    self,
+                    gst::StreamError::WrongType,
+                    ["frames that were tiled are not tracked: sliptrack belongs in front of sliptiler"]
+                );
+            }
+            Err(Trouble::Network(err)) => {
+                gst::element_imp_error!(self, gst::StreamError::Failed, ["{err}"]);
+                return Err(gst::FlowError::Error);
+            }
+            _ => {}
         }
         Ok(gst::FlowSuccess::Ok)
     }

@@ -4,7 +4,9 @@
 //! detector did not look at. What tracker it is comes from `ll-config-file`: the name of one
 //! ([`slipstream_track::TrackerConfig::NAMES`]) or a file in the format of DeepStream's nvtracker. Each camera of a batch
 //! has a tracker of its own, which ends with it; where a camera jumps (a gap, another size, a stream that begins anew), what
-//! was followed is given up and numbers go on. Belongs in front of `sliptiler`.
+//! was followed is given up and numbers go on. Where the file names a network for re-identification (group `ReID`), every
+//! object that the detector found goes through it, and objects are told apart by their looks too. Belongs in front of
+//! `sliptiler`.
 //!
 //! # Example
 //!
@@ -24,6 +26,7 @@ use slipstream_track::{ConfigError, Notice, TrackerConfig};
 
 mod camera;
 mod imp;
+mod looks;
 
 /// How a subclass writes down what it tracks. The element itself adds nothing.
 pub trait Dialect: Send + Sync {
@@ -54,11 +57,11 @@ pub trait SlipTrackImpl: BaseTransformImpl + ObjectSubclass<Type: IsA<SlipTrack>
 unsafe impl<T: SlipTrackImpl> IsSubclassable<T> for SlipTrack {}
 
 impl SlipTrack {
-    /// Begins with these trackers; whatever was followed is forgotten.
+    /// Begins with these trackers; whatever was followed is forgotten. Returns what the user should know.
     ///
     /// # Errors
-    /// If `operate-on-class-ids` cannot be used.
-    pub fn open(&self, trackers: Trackers) -> Result<(), gst::ErrorMessage> {
+    /// If `operate-on-class-ids`, or a network for re-identification, cannot be used.
+    pub fn open(&self, trackers: Trackers) -> Result<Vec<String>, gst::ErrorMessage> {
         self.imp().open(trackers)
     }
 }

@@ -14,3 +14,4 @@ mod registry;
 mod scenesrc;
 mod tiler;
 mod track;
+mod track_looks;

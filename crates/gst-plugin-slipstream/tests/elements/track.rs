@@ -17,7 +17,7 @@ const PERIOD: u64 = 40_000_000;
 /// Frames after which every tracker believes in what it sees on each of them.
 const SURE: u64 = 12;
 
-fn tracker(properties: &[(&str, &str)]) -> gst::Element {
+pub(crate) fn tracker(properties: &[(&str, &str)]) -> gst::Element {
     init();
     let element = gst::ElementFactory::make("sliptrack").build().unwrap();
     for (name, value) in properties {
@@ -354,7 +354,7 @@ fn a_frame_that_cannot_be_read_is_tracked_by_its_boxes() {
 }
 
 /// The message of a kind that the element posts when it starts, and whether it starts.
-fn start(properties: &[(&str, &str)], kind: gst::MessageType) -> (bool, String) {
+pub(crate) fn start(properties: &[(&str, &str)], kind: gst::MessageType) -> (bool, String) {
     let element = tracker(properties);
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
