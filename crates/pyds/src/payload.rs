@@ -20,6 +20,8 @@ pub(crate) enum Native {
     /// Where tracks had been before they were certain (`NVDS_TRACKER_PAST_FRAME_META`): for each frame of the batch that has
     /// any, the number of its pad and source.
     PastTracks(Arc<[PastTracks]>),
+    /// What an object looks like to the tracker (`NVDS_TRACKER_OBJ_REID_META`).
+    Looks(Arc<[f32]>),
     /// Anything else, with its kind.
     Other(i32, Arc<dyn UserData>),
 }
@@ -41,6 +43,7 @@ pub(crate) fn present(py: Python<'_>, native: &Native) -> PyResult<Option<Py<PyA
         Native::Tensors(meta) => infer_output::tensors(py, meta).map(Some),
         Native::Segmentation(meta) => infer_output::segmentation(py, meta).map(Some),
         Native::PastTracks(tracks) => tracker::present(py, tracks).map(Some),
+        Native::Looks(vector) => tracker::looks(py, vector).map(Some),
         Native::Other(_, data) => analytics::present(py, &**data),
     }
 }

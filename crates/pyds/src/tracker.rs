@@ -133,6 +133,12 @@ pub(crate) fn present(py: Python<'_>, tracks: &[PastTracks]) -> PyResult<Py<PyAn
     Ok(Py::new(py, NvDsTargetMiscDataBatch::at(Place::own(batch)))?.into_any())
 }
 
+/// The object for what a tracker's network said of an object.
+pub(crate) fn looks(py: Python<'_>, vector: &[f32]) -> PyResult<Py<PyAny>> {
+    let reid = ObjReid { featureSize: vector.len() as u32, _vector: listed(PyList::new(py, vector)?) };
+    Ok(Py::new(py, NvDsObjReid::at(Place::own(reid)))?.into_any())
+}
+
 /// Puts the classes into the module, under the names of releases up to 6.2 too.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();

@@ -1,5 +1,7 @@
 """Probes in pipelines: what Python adds is drawn, travels with copies, and outlives nothing that it should not."""
 
+import pathlib
+import tempfile
 import unittest
 
 import common
@@ -106,6 +108,34 @@ class Probes(unittest.TestCase):
         self.assertEqual(seen, [0, 1, 2, 3])
         for number in range(4):
             self.assertEqual(released.count(number), copied.count(number) + 1)
+
+    def test_what_objects_look_like_to_the_tracker(self):
+        model = pathlib.Path(__file__).resolve().parents[2] / "slipstream-infer/tests/data/colors.onnx"
+        vectors = []
+
+        def add(batch, _):
+            frame = next(frames(batch))
+            frame.bInferDone = 1
+            thing = common.add_object(batch, frame, 0)
+            box = thing.rect_params
+            box.left, box.top, box.width, box.height, thing.confidence = 50, 50, 60, 80, 0.9
+
+        def read(batch, _):
+            for thing in objects_of(next(frames(batch))):
+                for meta in walk(thing.obj_user_meta_list, pyds.NvDsUserMeta.cast):
+                    if meta.base_meta.meta_type == pyds.NvDsMetaType.NVDS_TRACKER_OBJ_REID_META:
+                        reid = pyds.NvDsObjReid.cast(meta.user_meta_data)
+                        vectors.append((reid.featureSize, [round(float(x), 1) for x in reid.get_host_reid_vector()]))
+
+        with tempfile.NamedTemporaryFile("w", suffix=".yml") as config:
+            config.write(
+                "Slipstream:\n  tracker: slip\nReID:\n  reidType: 1\n  inferDims: [3, 8, 8]\n  outputReidTensor: 1\n"
+                f"  netScaleFactor: 0.00392156862745098\n  onnxFile: {model}\n"
+            )
+            config.flush()
+            track = f"! sliptrack ll-config-file={config.name} ! identity name=after ! fakesink"
+            Pipeline(SOURCE.format(buffers=3).replace("black", "red") + track, before=add, after=read).run()
+        self.assertEqual(vectors, [(3, [1.0, 0.0, 0.0])] * 3)
 
     def test_pixels(self):
         try:

@@ -185,8 +185,8 @@ fn copy_users(
                 UserItem::Native(native @ (Native::Tensors(_) | Native::Segmentation(_))) => {
                     natives.push(native.clone());
                 }
-                // It says where tracks of this very batch were.
-                UserItem::Native(Native::PastTracks(_)) => {}
+                // They say where tracks of this very batch were, or what an object of it looks like.
+                UserItem::Native(Native::PastTracks(_) | Native::Looks(_)) => {}
                 _ => {
                     let Some(from) = tree.owner(id, Kind::User)? else { continue };
                     let at = super::user::position(tree, from, item, model)?;

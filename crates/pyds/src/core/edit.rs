@@ -226,6 +226,7 @@ fn remove_user(tree: &Tree, model: &mut Model<'_>, owner: Id, id: Id) -> PyResul
                 frame.tracks.past.clear();
             }
         }
+        UserItem::Native(Native::Looks(_)) => model.object(tree, owner)?.embedding = None,
         UserItem::Native(Native::Tensors(_)) => {
             let list = if of_object {
                 &mut model.object(tree, owner)?.tensors

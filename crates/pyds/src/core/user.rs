@@ -231,6 +231,7 @@ pub(crate) fn items(tree: &Tree, owner: Id, kind: Kind, model: &mut Model<'_>) -
         Kind::Object => {
             let object = model.object(tree, owner)?;
             items.extend(typed(&object.tensors, &object.segmentations));
+            items.extend(object.embedding.clone().map(Native::Looks).map(native));
         }
         _ => {
             let with_past = model.content.meta.frames.iter().filter(|frame| !frame.tracks.past.is_empty());
@@ -261,6 +262,7 @@ impl Native {
             Self::Tensors(_) => 12,
             Self::Segmentation(_) => 13,
             Self::PastTracks(_) => 15,
+            Self::Looks(_) => 17,
             Self::Other(kind, _) => *kind,
         }
     }
