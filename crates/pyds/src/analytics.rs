@@ -23,7 +23,6 @@ macro_rules! container_fields {
 }
 
 container_fields!(
-    String,
     Vec<String>,
     BTreeMap<String, bool>,
     BTreeMap<String, u32>,

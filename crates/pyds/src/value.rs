@@ -8,6 +8,7 @@ use pyo3::PyClass;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
+use pyo3::types::{PyBytes, PyFloat};
 
 use crate::address::{self, Strings};
 use crate::core::tree::Id;
@@ -40,20 +41,37 @@ pub(crate) fn read_field<T: Field>(value: &Bound<'_, PyAny>, name: &'static str)
 }
 
 macro_rules! plain_fields {
-    ($($type:ty),*) => {$(
+    ($read:path: $($type:ty),*) => {$(
         impl Field for $type {
             fn show(&self, py: Python<'_>, _: &Strings) -> PyResult<Py<PyAny>> {
                 Ok(self.into_pyobject(py)?.to_owned().into_any().unbind())
             }
 
             fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-                value.extract()
+                $read(value)
             }
         }
     )*};
 }
 
-plain_fields!(i16, i32, i64, u16, u32, u64, f32, f64);
+plain_fields!(read_integer: i16, i32, i64, u16, u32, u64);
+plain_fields!(PyAnyMethods::extract: f32, f64);
+
+/// An integer, or another number but a `float` of Python's, cut off behind its point: NumPy's `float32` and `bool`, as what a
+/// network gave often is. DeepStream's bindings draw the line there.
+fn read_integer<'py, T>(value: &Bound<'py, PyAny>) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    value.extract().or_else(|error: PyErr| {
+        // What has no value as a float is no number: objects of this module have an `__int__` for their address.
+        let is_number = || !value.is_instance_of::<PyFloat>() && value.hasattr("__float__").unwrap_or(false);
+        if !error.is_instance_of::<PyTypeError>(value.py()) || !is_number() {
+            return Err(error);
+        }
+        value.call_method0("__int__").and_then(|integer| integer.extract()).map_err(|_| error)
+    })
+}
 
 impl Field for bool {
     fn show(&self, py: Python<'_>, _: &Strings) -> PyResult<Py<PyAny>> {
@@ -62,6 +80,16 @@ impl Field for bool {
 
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         value.is_truthy()
+    }
+}
+
+impl Field for String {
+    fn show(&self, py: Python<'_>, _: &Strings) -> PyResult<Py<PyAny>> {
+        Ok(self.into_pyobject(py)?.into_any().unbind())
+    }
+
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        read_text(value)
     }
 }
 
@@ -108,13 +136,18 @@ impl Field for Label {
     }
 }
 
-/// A `str` as text that C could hold: it ends before the first zero.
+/// A `str`, or `bytes` in UTF-8, as text that C could hold: it ends before the first zero.
 fn read_text(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        let text = std::str::from_utf8(bytes.as_bytes())
+            .map_err(|_| PyTypeError::new_err("must be str, or bytes in UTF-8"))?;
+        return Ok(text.split('\0').next().unwrap_or_default().to_owned());
+    }
     let text: String = value.extract().map_err(|error: PyErr| {
         if error.is_instance_of::<PyUnicodeEncodeError>(value.py()) {
             error
         } else {
-            PyTypeError::new_err("must be str")
+            PyTypeError::new_err("must be str or bytes")
         }
     })?;
     Ok(text.split('\0').next().unwrap_or_default().to_owned())

@@ -75,6 +75,29 @@ class Fields(unittest.TestCase):
         thing.rect_params.left = 3  # Floats take ints.
         self.assertIsInstance(thing.rect_params.left, float)
 
+    def test_numbers_of_numpy_and_bytes_are_taken(self):
+        import numpy
+        _, frame = batch_with_frame(1)
+        thing = objects_of(frame)[0]
+        thing.rect_params.left, thing.confidence = numpy.float32(2.5), numpy.float64(0.25)
+        thing.class_id, thing.object_id = numpy.int64(7), numpy.uint64(2**64 - 1)
+        thing.text_params.x_offset, thing.rect_params.border_width = numpy.float32(40.9), numpy.uint8(3)
+        frame.bInferDone = numpy.bool_(True)
+        self.assertEqual((thing.rect_params.left, thing.confidence), (2.5, 0.25))
+        self.assertEqual((thing.class_id, thing.object_id), (7, 2**64 - 1))
+        self.assertEqual((thing.text_params.x_offset, thing.rect_params.border_width, frame.bInferDone), (40, 3, 1))
+        for value in (numpy.float64(1.0), numpy.float32("nan"), numpy.float32(-1), numpy.int64(-1), thing):
+            with self.assertRaisesRegex(TypeError, "x_offset"):
+                thing.text_params.x_offset = value
+        thing.obj_label, thing.text_params.display_text = b"car", "auto\N{SPARKLES}".encode()
+        self.assertEqual(thing.obj_label, "car")
+        self.assertEqual(pyds.get_string(thing.text_params.display_text), "auto\N{SPARKLES}")
+        with self.assertRaisesRegex(TypeError, "UTF-8"):
+            thing.obj_label = b"\xff"
+        arguments = pyds.NvDsObjEncUsrArgs()
+        arguments.fileNameImg = b"thing.jpg"
+        self.assertEqual(arguments.fileNameImg, "thing.jpg")
+
     def test_boxes_of_components(self):
         _, frame = batch_with_frame(1)
         thing = objects_of(frame)[0]

@@ -6,7 +6,7 @@ import unittest
 
 import common
 import pyds
-from common import batch_with_frame, objects_of
+from common import batch_with_frame, objects_of, walk
 
 
 class Misuse(unittest.TestCase):
@@ -70,9 +70,20 @@ class Misuse(unittest.TestCase):
 
     def test_adding_twice(self):
         batch, frame = batch_with_frame()
+        user = pyds.nvds_acquire_user_meta_from_pool(batch)
+        pyds.nvds_add_user_meta_to_frame(frame, user)
+        self.assertRaisesRegex(RuntimeError, "already", pyds.nvds_add_user_meta_to_frame, frame, user)
+
+    def test_what_is_drawn_may_be_added_for_each_object_anew(self):
+        batch, frame = batch_with_frame()
         display = pyds.nvds_acquire_display_meta_from_pool(batch)
-        pyds.nvds_add_display_meta_to_frame(frame, display)
-        self.assertRaisesRegex(RuntimeError, "already", pyds.nvds_add_display_meta_to_frame, frame, display)
+        for _ in range(3):
+            pyds.nvds_add_display_meta_to_frame(frame, display)
+            display.num_lines += 1
+        self.assertEqual([d.num_lines for d in walk(frame.display_meta_list, pyds.NvDsDisplayMeta.cast)], [3])
+        other = pyds.nvds_acquire_frame_meta_from_pool(batch)
+        pyds.nvds_add_frame_meta_to_batch(batch, other)
+        self.assertRaisesRegex(RuntimeError, "already", pyds.nvds_add_display_meta_to_frame, other, display)
 
     def test_the_lock_is_recursive_and_keeps_others_out(self):
         batch, _ = batch_with_frame()

@@ -136,6 +136,10 @@ pub(crate) fn add_label(tree: &mut Tree, model: &mut Model<'_>, classifier: Id, 
 
 /// Adds a display meta to a frame.
 pub(crate) fn add_display(tree: &mut Tree, model: &mut Model<'_>, frame: Id, id: Id) -> PyResult<()> {
+    // Programs that draw one thing for each object of a frame add what they draw each time.
+    if tree.owner(id, Kind::Display)? == Some(frame) {
+        return Ok(());
+    }
     require_pooled(tree, id, Kind::Display)?;
     display::add(tree, model, frame, id)
 }

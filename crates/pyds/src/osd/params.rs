@@ -6,8 +6,8 @@ use crate::enumeration::{self, enumeration};
 use crate::value::{Text, structure};
 
 enumeration! {
-    /// What draws.
-    NvOSD_Mode { MODE_CPU = 0, MODE_GPU = 1, MODE_NONE = 2, }
+    /// What draws. 2 was called otherwise up to 1.1.4.
+    NvOSD_Mode { MODE_CPU = 0, MODE_GPU = 1, MODE_NONE = 2, MODE_HW = 2, }
 }
 
 enumeration! {
