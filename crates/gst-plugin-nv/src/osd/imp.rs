@@ -25,8 +25,10 @@ const PROCESS_MODE_UPDATE: u32 = 408;
 /// Largest font of the clock in points.
 const MAX_CLOCK_FONT: u32 = 60;
 
-static PROCESS_MODE: Choice =
-    Choice::new(c"GstNvDsOsdMode", &[(0, "CPU_MODE", "CPU_MODE"), (1, "GPU_MODE", "GPU_MODE")]);
+static PROCESS_MODE: Choice = Choice::new(
+    c"GstNvDsOsdMode",
+    &[(0, "CPU_MODE", "CPU_MODE"), (1, "GPU_MODE", "GPU_MODE"), (2, "HW_MODE", "HW_MODE, of old releases")],
+);
 
 const NO_GPU: &str = "Taken, and without effect: the processor draws";
 
