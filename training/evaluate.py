@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from detector.classes import NAMES, NIGHT, PERSON, STRETCHED, TWO_WHEELER
 from detector.detectors import MOST, Ours, baselines
-from detector.metrics import average_precision
+from detector.metrics import average_precision, bootstrap
 
 ROOT = Path(__file__).resolve().parent.parent
 # Validation sets: classes scored. In `traffic-identifier-lc` riders are not boxed as Person: persons on two-wheelers are ignored.
@@ -27,15 +27,24 @@ SETS = {
     "openimages-person-bicycle": (1, 2),
     "signs-close-kc": (3,),
     NIGHT: (0,),
+    "photos-indonesia": (0, 1, 2),
+    "cctv-korea": (2,),
+    "signs-germany": (3,),
+    "cctv-crossroad": (0,),
 }
 CLIPS = {"km39-morning": "km39-morning-960x540-5fps.mp4", "km39-rain": "km39-rain-960x540-10fps.mp4"}
 UNSTRETCH = 1.5  # the exporter squeezed pictures of 4:3 to 16:9 into squares
 CLIP_FRAMES = 60
+INTERVAL = 5, 95  # percentiles of the bootstrap over pictures
 TIMED = 20, 5
 SHIPPED = "street-int8 "  # the default model
 SHEET_CLIPS = ("car-detection.mp4", "one-by-one-person-detection.mp4", "km39-morning-960x540-5fps.mp4", "km39-rain-960x540-10fps.mp4")
 TILE = 320, 180
 COLOURS = ((80, 200, 80), (220, 80, 220), (60, 60, 240), (40, 210, 240))
+
+
+def corners(rows, w, h):
+    return np.array([[c, (x - bw / 2) * w, (y - bh / 2) * h, (x + bw / 2) * w, (y + bh / 2) * h] for c, x, y, bw, bh in rows]).reshape(-1, 5)
 
 
 def read_set(folder):
@@ -49,8 +58,7 @@ def read_set(folder):
         if folder.name in STRETCHED and bgr.shape[0] == bgr.shape[1]:
             bgr = cv2.resize(bgr, None, fx=UNSTRETCH, fy=1)
         h, w = bgr.shape[:2]
-        truth = np.array([[c, (x - bw / 2) * w, (y - bh / 2) * h, (x + bw / 2) * w, (y + bh / 2) * h] for c, x, y, bw, bh in human]).reshape(-1, 5)
-        ignore = np.zeros((0, 5))
+        truth, ignore = corners(human, w, h), corners(entry.get("ignore", []), w, h)
         if folder.name == "traffic-identifier-lc":
             ignore = truth[truth[:, 0] == TWO_WHEELER].copy()
             ignore[:, 0] = PERSON
@@ -73,6 +81,17 @@ def read_clip(video, truth_file):
         if index in rows and index % step == 0:
             frames.append((bgr, np.array(rows[index], float), np.zeros((0, 5))))
     return frames
+
+
+def read_sources(assets, images, made):
+    """Name -> (pictures, classes scored) of every validation set and clip at hand."""
+    folders = {n: next((d / n for d in (images, made) if d and (d / n).is_dir()), None) for n in SETS}
+    for n in (n for n, folder in folders.items() if folder is None):
+        print(f"SKIPPED: {n}: no such folder in {images}: `make collect` makes it")
+    sources = {n: (list(read_set(folders[n])), classes) for n, classes in SETS.items() if folders[n]}
+    for n, video in CLIPS.items():
+        sources[n] = (read_clip(assets / "videos" / video, assets / "videos" / f"{n}.gt.txt"), (0,))
+    return sources
 
 
 def ours(folder):
@@ -156,11 +175,12 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--assets", type=Path, default=Path(os.environ.get("SLIPSTREAM_ASSETS", ROOT.parent / "shared" / "assets")))
     p.add_argument("--images", type=Path, help="folder of the training sets (default: `training` beside the assets folder)")
-    p.add_argument("--night", type=Path, help="folder in which collect.py made the night set")
+    p.add_argument("--made", type=Path, help="folder in which collect.py made its validation sets")
     p.add_argument("--models", type=Path, default=ROOT / "models")
     p.add_argument("--out", type=Path, default=ROOT / "training" / "results")
     p.add_argument("--onnx", action="append", default=[], help="FILE:HEIGHTxWIDTH, instead of the models folder (repeatable)")
     p.add_argument("--no-baselines", action="store_true")
+    p.add_argument("--sources", default="", help="only these sources, separated by commas")
     p.add_argument("--sheet", default=",".join(SHEET_CLIPS), help="clips of the contact sheet")
     p.add_argument("--product", type=Path, help="program `slipstream`: evaluate `slipstream detect` with the default model as well")
     a = p.parse_args()
@@ -179,12 +199,7 @@ def main():
     if not a.no_baselines:
         detectors |= baselines(a.assets / "models")
 
-    folders = {n: next((d / n for d in (images, a.night) if d and (d / n).is_dir()), None) for n in SETS}
-    for n in (n for n, folder in folders.items() if folder is None):
-        print(f"SKIPPED: {n}: no such folder in {images}" + (": `make collect` makes it" if n == NIGHT else ""))
-    sources = {n: (list(read_set(folders[n])), classes) for n, classes in SETS.items() if folders[n]}
-    for n, video in CLIPS.items():
-        sources[n] = (read_clip(a.assets / "videos" / video, a.assets / "videos" / f"{n}.gt.txt"), (0,))
+    sources = {n: s for n, s in read_sources(a.assets, images, a.made).items() if not a.sources or n in a.sources.split(",")}
     speed = timed(detectors)
     rows, result = [], {}
     names = list(detectors) + (["slipstream detect"] if a.product else [])
@@ -197,11 +212,12 @@ def main():
             scored = [(f, t, g, b.shape[1]) for f, (b, t, g) in zip(found, pictures)]
             for c in classes:
                 ap = average_precision(scored, c)
+                low, high = np.nanpercentile(bootstrap(scored, c), INTERVAL)
                 sizes = [average_precision(scored, c, size=s).mean() for s in ("small", "medium", "large")]
-                rows.append([source, NAMES[c], name, fmt(ap.mean()), fmt(ap[0]), *map(fmt, sizes)])
+                rows.append([source, NAMES[c], name, fmt(ap.mean()), fmt(ap[0]), f"{fmt(low)} to {fmt(high)}", *map(fmt, sizes)])
                 result.setdefault(name, {})[f"{source}/{NAMES[c]}"] = [float(ap.mean()), float(ap[0])]
     rows.sort(key=lambda r: (list(sources).index(r[0]), NAMES.index(r[1]), names.index(r[2])))
-    quality = table(rows, ["source", "class", "detector", "AP", "AP50", "AP small", "AP medium", "AP large"])
+    quality = table(rows, ["source", "class", "detector", "AP", "AP50", "AP50, 90 %", "AP small", "AP medium", "AP large"])
     rates = table([[k, f"{v:.0f}", f"{v / speed.get('YOLOX-nano 416', np.nan):.2f}"] for k, v in speed.items()], ["detector", "pictures/s per core", "x YOLOX-nano fp32"])
     print(quality, rates, sep="\n\n")
     if not a.onnx:

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from detector.boxes import iou_matrix
-from detector.classes import CHECKED, COMPLETE, PERSON, ROAD_SIGN, SAMPLING, STRETCHED, TWO_WHEELER, VALIDATION
+from detector.classes import CHECKED, COMPLETE, PARTIAL, PERSON, ROAD_SIGN, SAMPLING, STRETCHED, TWO_WHEELER, VALIDATION
 
 # Teacher scores: an object above STRONG, ignored between. STRONG is where the F1 score against human boxes of workers-es, rf100-road-traffic,
 # openimages-vehicles and modes-of-transport is best.
@@ -64,7 +64,7 @@ def merge(name, human, teacher):
             elif t[1] >= WEAK:
                 rows.append([c, *t[2:6], 0.0])
         if c == ROAD_SIGN and c not in complete:
-            background[c] = SIGN_BACKGROUND
+            background[c] = 0.0 if c in PARTIAL.get(name, ()) else SIGN_BACKGROUND
     return rows, background
 
 

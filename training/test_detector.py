@@ -5,9 +5,9 @@ import unittest
 import cv2
 import numpy as np
 
-from collect import csv_boxes, fingerprint, seen_before, yolo_boxes
+from collect import csv_boxes, cut, fingerprint, seen_before, voc_boxes, without_bars, yolo_boxes
 from detector.boxes import fuse, iou_matrix, nms
-from detector.metrics import average_precision
+from detector.metrics import average_precision, bootstrap
 from detector.pictures import letterbox
 
 NONE = np.zeros((0, 5))
@@ -47,6 +47,15 @@ class AveragePrecision(unittest.TestCase):
         np.testing.assert_allclose(ap[:6], 1.0)
         np.testing.assert_allclose(ap[7:], 0.0)
 
+    def test_bootstrap_draws_pictures(self):
+        right, wrong = [[0, 0.9, 0, 0, 10, 10], [0, 0.8, 20, 20, 40, 40]], [[0, 0.9, 50, 50, 60, 60]]
+        np.testing.assert_allclose(bootstrap([picture(right)] * 4, 0, rounds=20), 1.0)
+        draws = bootstrap([picture(right), picture(wrong)] * 8, 0, rounds=200)
+        exact = average_precision([picture(right), picture(wrong)] * 8, 0)[0]
+        self.assertTrue(0 < draws.std() < 0.3)
+        self.assertAlmostEqual(draws.mean(), exact, delta=3 * draws.std() / 200**0.5 + 0.02)
+        np.testing.assert_array_equal(draws[:20], bootstrap([picture(right), picture(wrong)] * 8, 0, rounds=20))
+
     def test_no_truth_is_not_a_number(self):
         self.assertTrue(np.isnan(average_precision([picture([], NONE)], 0)).all())
 
@@ -73,6 +82,20 @@ class Collecting(unittest.TestCase):
         table = b"filename,width,height,class,xmin,ymin,xmax,ymax\na.jpg,200,100,car,20,10,60,30\na.jpg,200,100,light,0,0,9,9\n"
         found = csv_boxes(table, {"car": 0})
         np.testing.assert_allclose(found["a.jpg"], [[0, 0.2, 0.2, 0.2, 0.2]])
+
+        xml = b"<a><size><width>200</width><height>100</height></size><object><name>stop</name><bndbox><xmin>20</xmin><ymin>10</ymin>" \
+            b"<xmax>60</xmax><ymax>30</ymax></bndbox></object><object><name>light</name></object></a>"
+        np.testing.assert_allclose(voc_boxes(xml, {"stop": 3}), [[3, 0.2, 0.2, 0.2, 0.2]])
+
+    def test_black_bars_are_cut_off_with_the_boxes_moved(self):
+        rng = np.random.default_rng(0)
+        bgr = rng.integers(0, 4, (100, 100, 3), np.uint8)
+        bgr[20:80] = rng.integers(60, 255, (60, 100, 3), np.uint8)
+        corners = without_bars(bgr)
+        self.assertEqual(corners, (0, 20, 100, 80))
+        np.testing.assert_allclose(cut([[2, 0.5, 0.5, 0.1, 0.6]], corners, 100, 100), [[2, 0.5, 0.5, 0.1, 1.0]])
+        self.assertEqual(without_bars(bgr[20:80]), (0, 0, 100, 60))
+        self.assertEqual(without_bars(np.ascontiguousarray(bgr.transpose(1, 0, 2))), (20, 0, 80, 100))
 
     def test_nearly_the_same_picture_is_seen_again(self):
         rng = np.random.default_rng(0)

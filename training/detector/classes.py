@@ -12,6 +12,7 @@ V, T, P, S = VEHICLE, TWO_WHEELER, PERSON, ROAD_SIGN
 COMPLETE = {
     "atl-version-2": {V, T},
     "modes-of-transport": {T},
+    "motorways-world": {V},
     "motor-gate-jk": {T, P},
     "motorbikes-jt": {T},
     "openimages-vehicles": {V},
@@ -28,13 +29,19 @@ STRETCHED = {
     "bangkok-buses", "helmet-riders-lalit", "helmet-riders-mit", "helmet-sreyansd", "lowvis-driving-sj",
     "modes-of-transport", "openimages-vehicles", "parking-tl", "potholes-street", "ppe-outdoor", "road-traffic-4",
     "sidewalk-wb", "signs-close-kc", "traffic-identifier-lc", "traffic-level-si", "traffic-signs-europe",
-    "vehicle-detection-fv", "workers-es", "openimages-people",
+    "vehicle-detection-fv", "workers-es", "openimages-people", "motorways-world",
 }
 
-NIGHT = "km39-night"  # made by collect.py
+# Classes of which the set labels some kinds only, so that "nothing here" teaches nothing (signs-minsk: stop, speed limit and crossing).
+PARTIAL = {"signs-minsk": {S}}
 
-# Never trained on.
-VALIDATION = {"traffic-identifier-lc", "openimages-person-bicycle", "signs-close-kc", NIGHT}
+NIGHT = "km39-night"
+
+# Never trained on. The second line is made by collect.py.
+VALIDATION = {
+    "traffic-identifier-lc", "openimages-person-bicycle", "signs-close-kc",
+    NIGHT, "photos-indonesia", "cctv-korea", "signs-germany", "cctv-crossroad",
+}
 
 # Human boxes count only where a teacher sees the object too (they hold groups, dolls, statues), and are ignored elsewhere.
 CHECKED = {"openimages-people": {P}}
@@ -46,6 +53,8 @@ SAMPLING = {
     "openimages-street": 2.0,
     "infrared-people": 0.5,
     "traffic-signs-europe": 1.8,
+    "signs-minsk": 1.5,
+    "motorways-world": 2.0,
     "road-traffic-4": 1.2,
     "workers-es": 0.7,
     "ppe-outdoor": 0.8,

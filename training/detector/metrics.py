@@ -37,16 +37,19 @@ def match(found, truth, ignore, threshold):
     return result
 
 
-def average_precision(pictures, cls, iou_thresholds=IOUS, size="all"):
-    """AP per threshold. `pictures`: (found [n, 6], truth [m, 5], ignore [k, 5], width); rows start with the class (and score)."""
+def matched(pictures, cls, iou_thresholds=IOUS, size="all"):
+    """Per picture the scores of its boxes and, per threshold, what each is worth (`match`); and the number of its objects.
+
+    `pictures`: (found [n, 6], truth [m, 5], ignore [k, 5], width); rows start with the class (and score).
+    """
     low, high = AREAS[size]
-    scores, hits, total = [], [[] for _ in iou_thresholds], 0
+    scores, worth, objects = [], [], []
     for found, truth, ignored, width in pictures:
         f = found[found[:, 0] == cls]
         t, g = truth[truth[:, 0] == cls][:, 1:], ignored[ignored[:, 0] == cls][:, 1:]
         a = area(t, width)
         out = (a < low) | (a >= high)
-        total += int((~out).sum())
+        objects.append(int((~out).sum()))
         boxes, flags = np.concatenate((t, g)), np.concatenate((out, np.ones(len(g), bool)))
         fa = area(f[:, 2:], width)
         outside = (fa < low) | (fa >= high)
@@ -58,21 +61,42 @@ def average_precision(pictures, cls, iou_thresholds=IOUS, size="all"):
         else:
             covered = np.zeros(len(f), bool)
         scores.append(f[:, 1])
-        for k, threshold in enumerate(iou_thresholds):
+        rows = []
+        for threshold in iou_thresholds:
             m = match(f[:, 2:], boxes, flags, threshold)
             m[(m == 0) & (outside | covered)] = -1
-            hits[k].append(m)
-    if total == 0:
+            rows.append(m)
+        worth.append(np.array(rows, int).reshape(len(iou_thresholds), len(f)))
+    return scores, worth, np.array(objects, int)
+
+
+def area_under(scores, worth, total):
+    """AP of boxes with `scores` worth 1 (hit), 0 (miss) or -1 (ignored), for `total` objects."""
+    keep = worth >= 0
+    m = worth[keep][np.argsort(-scores[keep], kind="stable")]
+    tp = np.cumsum(m)
+    recall, precision = tp / total, tp / np.arange(1, len(m) + 1)
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    at = np.searchsorted(recall, np.linspace(0, 1, 101), side="left")
+    return np.where(at < len(precision), precision[np.minimum(at, max(len(precision) - 1, 0))] if len(precision) else 0, 0).mean()
+
+
+def average_precision(pictures, cls, iou_thresholds=IOUS, size="all"):
+    """AP per threshold."""
+    scores, worth, objects = matched(pictures, cls, iou_thresholds, size)
+    if objects.sum() == 0:
         return np.full(len(iou_thresholds), np.nan)
-    scores = np.concatenate(scores)
-    result = []
-    for k in range(len(iou_thresholds)):
-        m = np.concatenate(hits[k])
-        keep = m >= 0
-        m = m[keep][np.argsort(-scores[keep], kind="stable")]
-        tp = np.cumsum(m)
-        recall, precision = tp / total, tp / np.arange(1, len(m) + 1)
-        precision = np.maximum.accumulate(precision[::-1])[::-1]
-        at = np.searchsorted(recall, np.linspace(0, 1, 101), side="left")
-        result.append(np.where(at < len(precision), precision[np.minimum(at, max(len(precision) - 1, 0))] if len(precision) else 0, 0).mean())
+    scores, worth = np.concatenate(scores), np.concatenate(worth, axis=1)
+    return np.array([area_under(scores, row, objects.sum()) for row in worth])
+
+
+def bootstrap(pictures, cls, rounds=500, seed=0, size="all"):
+    """AP50 of `rounds` draws of as many pictures with replacement; the same seed draws the same pictures (for paired differences)."""
+    scores, worth, objects = matched(pictures, cls, IOUS[:1], size)
+    rng, result = np.random.default_rng(seed), []
+    for _ in range(rounds):
+        draw = rng.integers(0, len(objects), len(objects))
+        total = objects[draw].sum()
+        parts = [scores[k] for k in draw], [worth[k][0] for k in draw]
+        result.append(area_under(np.concatenate(parts[0]), np.concatenate(parts[1]), total) if total else np.nan)
     return np.array(result)
