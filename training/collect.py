@@ -53,8 +53,6 @@ SOURCES = (
     Source("infrared-people", "Rohith3330/DEEPSORT_FINAL", "43caf419636018cd21349f778ffb4bfd5a33c18c", "person-1", r".", {"0": PERSON}, "yolo", 40),
     Source("signs-minsk", "MuratOzc/traffic-sign-recognition-using-deep-learning", "e680f0da76e08b166607d01f18db7d1687f1c7bb", "images", r"^road",
            {"stop": ROAD_SIGN, "speedlimit": ROAD_SIGN, "crosswalk": ROAD_SIGN}, "voc"),
-    Source("motorways-world", "fernandocg1/Smart-Traffic", "9045718f198f54b1ac60cbb3c4f9ca01ca02d27e", "data/dataset", r".",
-           {str(i): VEHICLE for i in range(17)}, "yolo"),
     # Validation.
     Source(NIGHT, "Gautam001601/TrafficVision", "f35d5f8890", "vehicles-1", r"^malam_", {str(i): VEHICLE for i in range(12)}, "yolo", NIGHT_STEP,
            size=WIDE),

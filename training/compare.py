@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from detector.classes import NAMES, NIGHT
 from detector.detectors import Ours
-from detector.metrics import IOUS, average_precision, bootstrap
+from detector.metrics import AREAS, IOUS, average_precision, bootstrap
 from evaluate import INTERVAL, ROOT, fmt, read_sources, table
 
 # The goals: class and sources, weighted alike.
@@ -36,22 +36,31 @@ def main():
     p.add_argument("--assets", type=Path, default=Path(os.environ.get("SLIPSTREAM_ASSETS", ROOT.parent / "shared" / "assets")))
     p.add_argument("--images", type=Path)
     p.add_argument("--made", type=Path, help="folder in which collect.py made its validation sets")
-    p.add_argument("--half", choices=("even", "odd", "all"), default="all", help="pictures used")
+    p.add_argument("--half", choices=("even", "odd", "all"), default="all", help="pictures used: weights are chosen on one half, reported on the other")
     p.add_argument("--size", default="512x288", help="WIDTHxHEIGHT")
     p.add_argument("--rounds", type=int, default=500)
+    p.add_argument("--by-size", action="store_true", help="also the AP50 of small, medium and large objects")
+    p.add_argument("--sources", default="", help="only these sources, separated by commas")
+    p.add_argument("--every", type=int, default=1, help="every so many-th of the pictures")
     p.add_argument("models", nargs="+", help="ONNX files (FILE or FILE:WIDTHxHEIGHT); the first is what the others are compared with")
     a = p.parse_args()
-    part = {"even": slice(0, None, 2), "odd": slice(1, None, 2), "all": slice(None)}[a.half]
-    sources = {n: (s[0][part], s[1]) for n, s in read_sources(a.assets, a.images or a.assets.parent / "training", a.made).items()}
+    part = {"even": slice(0, None, 2), "odd": slice(1, None, 2), "all": slice(None, None, a.every)}[a.half]
+    sources = read_sources(a.assets, a.images or a.assets.parent / "training", a.made)
+    sources = {n: (s[0][part], s[1]) for n, s in sources.items() if not a.sources or n in a.sources.split(",")}
+    sizes = tuple(AREAS) if a.by_size else ("all",)
     draws, rows = {}, []
     for item in tqdm(a.models, desc="models"):
         path, _, size = item.partition(":")
         width, height = map(int, (size or a.size).split("x"))
         found = {n: measure(Ours(path, (height, width)), pictures) for n, (pictures, _) in sources.items()}
-        draws[item] = {(n, c): (bootstrap(found[n], c, a.rounds), average_precision(found[n], c, IOUS[:1])[0]) for n, (_, classes) in sources.items() for c in classes}
+        draws[item] = {
+            (n, c, z): (bootstrap(found[n], c, a.rounds, size=z), average_precision(found[n], c, IOUS[:1], z)[0])
+            for n, (_, classes) in sources.items() for c in classes for z in sizes
+        }
     first = draws[a.models[0]]
-    keys = [(f"{n}, {NAMES[c]}", [(n, c)]) for n, c in first]
-    keys += [(f"**{g}**", [(n, c) for n in names if n in sources]) for g, (c, names) in GOALS.items()]
+    keys = [(f"{n}, {NAMES[c]}" + (f", {z}" if z != "all" else ""), [(n, c, z)]) for n, c, z in first]
+    keys += [(f"**{g}**", [(n, c, "all") for n in names if n in sources]) for g, (c, names) in GOALS.items()]
+    keys = [(title, parts) for title, parts in keys if parts]
     for title, parts in keys:
         rows.append([title, *(cell(d, first, [parts]) for d in draws.values())])
     goals = [parts for title, parts in keys if title.startswith("**")]

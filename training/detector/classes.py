@@ -12,7 +12,6 @@ V, T, P, S = VEHICLE, TWO_WHEELER, PERSON, ROAD_SIGN
 COMPLETE = {
     "atl-version-2": {V, T},
     "modes-of-transport": {T},
-    "motorways-world": {V},
     "motor-gate-jk": {T, P},
     "motorbikes-jt": {T},
     "openimages-vehicles": {V},
@@ -29,7 +28,7 @@ STRETCHED = {
     "bangkok-buses", "helmet-riders-lalit", "helmet-riders-mit", "helmet-sreyansd", "lowvis-driving-sj",
     "modes-of-transport", "openimages-vehicles", "parking-tl", "potholes-street", "ppe-outdoor", "road-traffic-4",
     "sidewalk-wb", "signs-close-kc", "traffic-identifier-lc", "traffic-level-si", "traffic-signs-europe",
-    "vehicle-detection-fv", "workers-es", "openimages-people", "motorways-world",
+    "vehicle-detection-fv", "workers-es", "openimages-people",
 }
 
 # Classes of which the set labels some kinds only, so that "nothing here" teaches nothing (signs-minsk: stop, speed limit and crossing).
@@ -54,7 +53,6 @@ SAMPLING = {
     "infrared-people": 0.5,
     "traffic-signs-europe": 1.8,
     "signs-minsk": 1.5,
-    "motorways-world": 2.0,
     "road-traffic-4": 1.2,
     "workers-es": 0.7,
     "ppe-outdoor": 0.8,
