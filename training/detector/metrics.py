@@ -22,7 +22,7 @@ def match(found, truth, ignore, threshold):
     truth, ignore = truth[order], ignore[order]
     iou = iou_matrix(found, truth)
     taken = np.zeros(len(truth), bool)
-    for i in range(len(found)):
+    for i in np.flatnonzero((iou >= threshold - 1e-9).any(axis=1)):  # the others match nothing
         best, at = threshold - 1e-9, -1
         for j in range(len(truth)):
             if taken[j] and not ignore[j]:
