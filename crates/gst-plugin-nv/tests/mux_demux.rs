@@ -35,6 +35,26 @@ fn every_source_leaves_on_its_own_pad_with_its_own_times() {
     feeds.into_iter().for_each(|feed| feed.join().unwrap());
 }
 
+/// nvdsosd makes a plain picture of a batch of one, which is to leave like any other.
+#[test]
+fn pictures_that_were_drawn_on_leave_too() {
+    let pipeline = Pipeline::new(&format!(
+        "nvstreammux name=mux batch-size=1 width=128 height=64 ! nvdsosd ! nvstreamdemux name=demux \
+         demux.src_0 ! queue ! fakesink sync=false demux.src_1 ! queue ! fakesink sync=false {}{}",
+        recorded(0, 64, 32),
+        recorded(1, 128, 64)
+    ));
+    let watches = ["src_0", "src_1"].map(|pad| watch(&pipeline.pad("demux", pad)));
+    let feeds = [feed(&pipeline, 0, 4), feed(&pipeline, 1, 9)];
+    pipeline.play();
+    pipeline.wait_for_eos();
+    for (watch, (pad, frames)) in watches.iter().zip([(0, 4), (1, 9)]) {
+        assert_eq!(watch.batches(), (0..frames).map(|n| vec![(pad, n)]).collect::<Vec<_>>());
+        assert_eq!(watch.times(), (0..frames).map(|n| n * 40_000_000).collect::<Vec<_>>());
+    }
+    feeds.into_iter().for_each(|feed| feed.join().unwrap());
+}
+
 #[test]
 fn a_source_ends_by_itself_and_its_picture_is_never_copied() {
     let pipeline = Pipeline::new(

@@ -49,6 +49,13 @@ pub struct NvStreamDemux {
 
 impl NvStreamDemux {
     fn chain(&self, mut buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let lone = buffer.meta::<Batch>().and_then(|batch| match &*batch.frames {
+            [frame] if batch.content().pictures.is_empty() => Some((frame.pad_index, frame.pts)),
+            _ => None,
+        });
+        if let Some((index, pts)) = lone {
+            return self.lead_out(index, pts, buffer);
+        }
         let content = match buffer.make_mut().meta_mut::<Batch>() {
             Some(mut batch) => std::mem::take(batch.content_mut()),
             None => {
@@ -91,6 +98,30 @@ impl NvStreamDemux {
         }
         match result {
             // Sources that nobody looks at do not stop the others, whose frames come with other batches.
+            Err(gst::FlowError::NotLinked) => Ok(gst::FlowSuccess::Ok),
+            result => result,
+        }
+    }
+
+    /// Lets a plain picture out, which nvdsosd and nvmultistreamtiler make of batches.
+    fn lead_out(
+        &self,
+        index: u32,
+        pts: Option<u64>,
+        mut buffer: gst::Buffer,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let Some((pad, events)) = self.prepare(index) else {
+            gst::trace!(CAT, imp = self, "no pad for source {index}");
+            return Ok(gst::FlowSuccess::Ok);
+        };
+        for event in events {
+            pad.push_event(event);
+        }
+        if let Some(pts) = pts {
+            buffer.make_mut().set_pts(gst::ClockTime::from_nseconds(pts));
+        }
+        let flow = pad.push(buffer);
+        match self.state.lock().flows.update_pad_flow(&pad, flow) {
             Err(gst::FlowError::NotLinked) => Ok(gst::FlowSuccess::Ok),
             result => result,
         }
