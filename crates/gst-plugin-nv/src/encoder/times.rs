@@ -3,11 +3,33 @@
 //! `x264enc` and `x265enc` move all times a thousand hours on, so that decoding times before the first picture need not be
 //! negative, and the segment with them. Without B-frames there are none; then the times are moved back, and coded pictures
 //! have those of the pictures they were made of.
+//!
+//! Both refuse to code two pictures of one time. The new nvstreammux makes such: its batches have the time of their earliest
+//! frame.
 
 use std::sync::Arc;
 
 use gst::prelude::*;
 use parking_lot::Mutex;
+
+/// How far apart pictures of one time are put.
+const STEP: gst::ClockTime = gst::ClockTime::from_useconds(1);
+/// Times that go back by more than this are another stream's.
+const JITTER: gst::ClockTime = gst::ClockTime::from_seconds(1);
+
+/// Has times grow.
+#[derive(Default)]
+struct Ascent(Option<gst::ClockTime>);
+
+impl Ascent {
+    /// The time for a picture of time `pts`.
+    fn next(&mut self, pts: gst::ClockTime) -> gst::ClockTime {
+        let least = self.0.map(|last| last + STEP).filter(|least| *least > pts && *least - pts < JITTER);
+        let pts = least.unwrap_or(pts);
+        self.0 = Some(pts);
+        pts
+    }
+}
 
 #[derive(Default)]
 struct Shift {
@@ -30,9 +52,24 @@ pub(super) fn keep(encoder: &gst::Element, is_wanted: impl Fn() -> bool + Send +
     let (Some(sink), Some(src)) = (encoder.static_pad("sink"), encoder.static_pad("src")) else { return };
     let shift = Arc::new(Mutex::new(Shift::default()));
     let incoming = shift.clone();
-    sink.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        if let Some((segment, _)) = info.event().and_then(|event| segment(event)) {
-            incoming.lock().start = segment.start();
+    let ascent = Mutex::new(Ascent::default());
+    sink.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM | gst::PadProbeType::BUFFER, move |_, info| {
+        match &mut info.data {
+            Some(gst::PadProbeData::Event(event)) => {
+                if let Some((segment, _)) = segment(event) {
+                    incoming.lock().start = segment.start();
+                    *ascent.lock() = Ascent::default();
+                }
+            }
+            Some(gst::PadProbeData::Buffer(buffer)) => {
+                if let Some(pts) = buffer.pts() {
+                    let next = ascent.lock().next(pts);
+                    if next != pts {
+                        buffer.make_mut().set_pts(next);
+                    }
+                }
+            }
+            _ => {}
         }
         gst::PadProbeReturn::Ok
     });
@@ -61,4 +98,17 @@ pub(super) fn keep(encoder: &gst::Element, is_wanted: impl Fn() -> bool + Send +
         }
         gst::PadProbeReturn::Ok
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_pictures_have_one_time() {
+        let mut ascent = Ascent::default();
+        let mut next = |milliseconds| ascent.next(gst::ClockTime::from_mseconds(milliseconds)).useconds();
+        assert_eq!([0, 0, 40, 40, 39, 80].map(&mut next), [0, 1, 40_000, 40_001, 40_002, 80_000]);
+        assert_eq!([10_000, 0, 40].map(&mut next), [10_000_000, 0, 40_000], "another stream begins");
+    }
 }
