@@ -32,6 +32,7 @@ mod kalman;
 mod target;
 mod tracker;
 mod tracks;
+mod usual;
 
 pub use config::{ConfigError, Notice, TrackerConfig};
 pub use frame::{Detection, Frame};

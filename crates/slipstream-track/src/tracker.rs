@@ -12,11 +12,8 @@ use crate::frame::{Detection, Frame};
 use crate::id::IdAllocator;
 use crate::target::{Target, is_usable};
 use crate::tracks::{PastTrack, TerminatedTrack, Track, TrackPoint, TrackState, Tracks};
+use crate::usual::UsualConfidence;
 
-/// Confidence that a detector is taken to have in objects before it showed what it has: that of YOLOX on people and cars.
-const USUAL_CONFIDENCE: f32 = 0.75;
-/// How fast the usual confidence is learnt, for each detection of a confirmed track: some hundreds count.
-const USUAL_RATE: f32 = 0.01;
 /// Part of an object that others in front of it may hide for its looks to be learnt.
 const MOST_HIDDEN: f32 = 0.3;
 
@@ -32,8 +29,7 @@ pub struct Tracker {
     frames_unseen: u64,
     /// Number of the frame before.
     number: Option<u64>,
-    /// Confidence that the detector usually has in objects that are there.
-    usual_confidence: f32,
+    usual: UsualConfidence,
     eye: Option<Eye>,
     // What follows is kept for its memory only.
     candidates: Vec<Candidate>,
@@ -57,7 +53,7 @@ impl Tracker {
             frames: 0,
             frames_unseen: 0,
             number: None,
-            usual_confidence: USUAL_CONFIDENCE,
+            usual: UsualConfidence::default(),
             eye,
             candidates: Vec::new(),
             matched: Vec::new(),
@@ -141,14 +137,21 @@ impl Tracker {
             let confidence = if confidence.is_nan() { 0.0 } else { confidence.clamp(0.0, 1.0) };
             if is_usable(&rect) && confidence >= self.config.min_confidence {
                 let embedding = embedding.clone();
+                self.usual.learn(class_id, confidence);
                 self.candidates.push(Candidate {
                     index,
                     rect,
                     confidence,
                     class_id,
                     embedding,
+                    level: 1.0,
                     target: None,
                 });
+            }
+        }
+        if self.config.relative_confidence {
+            for candidate in &mut self.candidates {
+                candidate.level = self.usual.of(candidate.class_id);
             }
         }
         if self.candidates.len() > self.config.max_targets {
@@ -157,17 +160,12 @@ impl Tracker {
         }
     }
 
-    /// What 1 stands for in thresholds of confidence.
-    fn level(&self) -> f32 {
-        if self.config.relative_confidence { self.usual_confidence } else { 1.0 }
-    }
-
     /// Moves all targets as the camera's own motion moved them.
     fn follow_camera(&mut self) {
-        let least = self.config.new_confidence * self.level();
+        let least = self.config.new_confidence;
         let seen = |target: &&Target| target.state == TrackState::Confirmed && target.misses == 0;
         let expected = self.targets.iter().filter(seen).map(|target| target.rect);
-        let found = self.candidates.iter().filter(|c| c.confidence >= least).map(|c| c.rect);
+        let found = self.candidates.iter().filter(|c| c.confidence >= least * c.level).map(|c| c.rect);
         if let Some(way) = self.common.estimate(expected, found) {
             self.targets.iter_mut().for_each(|target| target.shift(way));
         }
@@ -176,13 +174,11 @@ impl Tracker {
     fn associate(&mut self) {
         self.matched.clear();
         self.matched.resize(self.targets.len(), None);
-        let level = self.level();
         let mut scene = Scene {
             targets: &self.targets,
             matched: &mut self.matched,
             candidates: &mut self.candidates,
             scratch: &mut self.scratch,
-            level,
             check_class: self.config.check_class,
         };
         match &self.config.association {
@@ -223,9 +219,6 @@ impl Tracker {
             if config.report == Report::Detection {
                 target.rect = candidate.rect;
             }
-            if target.id != 0 {
-                self.usual_confidence += USUAL_RATE * (candidate.confidence - self.usual_confidence);
-            }
             let is_believed = match config.confirmation {
                 Confirmation::EachStreak(looks) => target.streak >= looks || self.frames <= u64::from(looks),
                 Confirmation::Streak(looks) => {
@@ -244,11 +237,13 @@ impl Tracker {
     /// Starts tracks where there are none, in a picture of the size given.
     fn start(&mut self, picture: Size) {
         let config = &*self.config;
-        let least = config.new_confidence * self.level();
+        let least = config.new_confidence;
         let old = self.targets.len();
         // Between looks that are far apart, waiting for a second one takes long.
         let rare = std::mem::take(&mut self.frames_unseen) > 0;
-        for candidate in self.candidates.iter().filter(|c| c.target.is_none() && c.confidence >= least) {
+        for candidate in
+            self.candidates.iter().filter(|c| c.target.is_none() && c.confidence >= least * c.level)
+        {
             if self.targets.len() >= config.max_targets {
                 break;
             }
@@ -262,7 +257,7 @@ impl Tracker {
             let is_believed = match config.confirmation {
                 Confirmation::EachStreak(looks) => self.frames <= u64::from(looks),
                 Confirmation::Streak(looks) => {
-                    let is_sure = rare && candidate.confidence >= self.usual_confidence;
+                    let is_sure = rare && candidate.confidence >= self.usual.of(candidate.class_id);
                     looks == 0 || self.frames == 1 || is_sure
                 }
                 Confirmation::Age(looks) => looks == 0,

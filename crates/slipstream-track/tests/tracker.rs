@@ -43,6 +43,25 @@ fn each_tracker_keeps_the_numbers_of_two_walkers_that_pass_each_other() {
 }
 
 #[test]
+fn a_class_of_which_the_detector_is_never_sure_gets_numbers_as_others_do() {
+    const CAR: i32 = 0;
+    const BICYCLE: i32 = 1;
+    let mut tracker = tracker("slip");
+    let mut bicycles = Vec::new();
+    for frame in 0..60 {
+        let car = Detection::new(walker(frame), 0.95, CAR);
+        let bicycle = Detection::new(walker(frame).shifted(0.0, 150.0), 0.4, BICYCLE);
+        // As weak as a bicycle is no car.
+        let ghost = Detection::new(Rect::new(500.0, 20.0, 60.0, 40.0), 0.4, CAR);
+        let found = [car, bicycle, ghost];
+        let tracks = tracker.update(&Frame::new(SIZE, frame, &found));
+        assert!(tracks.live.iter().all(|track| track.detection != Some(2)), "frame {frame}");
+        bicycles.push(tracks.live.iter().find(|track| track.class_id == BICYCLE).map(|track| track.id));
+    }
+    assert!(bicycles.iter().skip(15).all(|id| id.is_some() && *id == bicycles[59]), "{bicycles:?}");
+}
+
+#[test]
 fn a_track_is_tentative_then_confirmed_then_a_shadow_then_terminated() {
     let config = TrackerConfig {
         max_shadow: 4,

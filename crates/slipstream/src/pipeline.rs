@@ -115,7 +115,7 @@ fn tracker(settings: &TrackerArgs) -> Result<Option<gst::Element>, JobError> {
         return Ok(None);
     };
     // What is wrong with it is said before a port is opened; what is odd, by the element.
-    gstslipstream::track::tracker_config(choice)?;
+    slipstream_track::TrackerConfig::choose(choice)?;
     let tracker = make("sliptrack")?;
     tracker.set_property("ll-config-file", choice);
     tracker.set_property("trail-length", settings.trails);

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use gstslipstream::track::tracker_config;
 use slipstream_track::{ConfigError, TrackerConfig};
 
 /// What file names of DeepStream's trackers hold, in lower case, and the name of the tracker that stands in for them where the
@@ -43,9 +42,9 @@ pub(super) fn from_config(choice: &str, tell: &mut dyn FnMut(String)) -> Result<
         tell(format!(
             "ll-config-file={choice} is not there: the tracker {name:?} is taken, with its usual settings"
         ));
-        return Ok(tracker_config(name)?.0);
+        return TrackerConfig::named(name);
     }
-    let (config, notices) = tracker_config(choice)?;
+    let (config, notices) = TrackerConfig::choose(choice)?;
     notices.into_iter().for_each(|notice| tell(notice.to_string()));
     Ok(config)
 }
@@ -53,7 +52,7 @@ pub(super) fn from_config(choice: &str, tell: &mut dyn FnMut(String)) -> Result<
 /// The tracker where no config file is named: by the library.
 pub(super) fn from_library(library: Option<&str>) -> Result<TrackerConfig, ConfigError> {
     let name = library.and_then(stand_in).unwrap_or(TrackerConfig::NAMES[0]);
-    Ok(tracker_config(name)?.0)
+    TrackerConfig::named(name)
 }
 
 /// The sub-batch of each source.

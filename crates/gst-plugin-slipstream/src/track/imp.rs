@@ -13,7 +13,7 @@ use slipstream_track::{IdAllocator, TrackerConfig};
 
 use super::camera::{Camera, Rules, Step};
 use super::looks::{Embeddings, Looks, View};
-use super::{Dialect, Native, Trackers, default_tracker, tracker_config};
+use super::{Dialect, Native, Trackers};
 use crate::frame::{map_readable, picture};
 use crate::meta::{Batch, BatchContent};
 use crate::transform::{self, Stream};
@@ -269,8 +269,8 @@ impl SlipTrack {
         let settings = self.settings.lock().clone();
         let fail = |err: &dyn std::fmt::Display| gst::error_msg!(gst::ResourceError::Settings, ["{err}"]);
         let (config, notices) = match settings.config.as_deref() {
-            None | Some("") => (default_tracker(), Vec::new()),
-            Some(choice) => tracker_config(choice).map_err(|err| fail(&err))?,
+            None | Some("") => (TrackerConfig::default(), Vec::new()),
+            Some(choice) => TrackerConfig::choose(choice).map_err(|err| fail(&err))?,
         };
         for notice in notices {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ["{notice}"]);

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use gst::{glib, prelude::*};
 use gst_base::subclass::prelude::*;
 use slipstream_meta::ObjectMeta;
-use slipstream_track::{ConfigError, Notice, TrackerConfig};
+use slipstream_track::TrackerConfig;
 
 mod camera;
 mod imp;
@@ -73,25 +73,4 @@ glib::wrapper! {
 
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(Some(plugin), "sliptrack", gst::Rank::NONE, SlipTrack::static_type())
-}
-
-/// What the confidence of a detection must be, as part of the detector's usual one, for our own tracker to start a track.
-/// The detector's thresholds have decided already what is an object, and classes differ in how sure it is of them: a higher
-/// bar, as suits detections that nobody has chosen from, would leave out half of the people between cars.
-const NEW_CONFIDENCE: f32 = 0.4;
-
-/// Our own tracker, set for detections as they come from `slipinfer`.
-pub(crate) fn default_tracker() -> TrackerConfig {
-    TrackerConfig { new_confidence: NEW_CONFIDENCE, ..TrackerConfig::default() }
-}
-
-/// The tracker that `choice` stands for: a name, or the path of a config file. Also returns what the file's author should
-/// know.
-///
-/// # Errors
-/// If there is neither a tracker nor a file of this name, or the file cannot be used.
-pub fn tracker_config(choice: &str) -> Result<(TrackerConfig, Vec<Notice>), ConfigError> {
-    let (config, notices) = TrackerConfig::choose(choice)?;
-    let is_own = !TrackerConfig::is_file(choice) && config == TrackerConfig::default();
-    Ok((if is_own { default_tracker() } else { config }, notices))
 }

@@ -45,6 +45,8 @@ pub(crate) struct Candidate {
     pub(crate) confidence: f32,
     pub(crate) class_id: i32,
     pub(crate) embedding: Option<Arc<[f32]>>,
+    /// What 1 stands for in thresholds of its confidence.
+    pub(crate) level: f32,
     /// Index of the target matched.
     pub(crate) target: Option<usize>,
 }
@@ -56,8 +58,6 @@ pub(crate) struct Scene<'a> {
     pub(crate) matched: &'a mut Vec<Option<usize>>,
     pub(crate) candidates: &'a mut Vec<Candidate>,
     pub(crate) scratch: &'a mut Scratch,
-    /// Confidence of the detector on objects that are there.
-    pub(crate) level: f32,
     /// Whether only objects of one class are matched.
     pub(crate) check_class: bool,
 }

@@ -84,9 +84,8 @@ impl Default for Slip {
 
 impl Slip {
     pub(crate) fn associate(&self, scene: &mut Scene<'_>) {
-        let high = self.high * scene.level;
-        let is_high = |c: &Candidate| c.confidence >= high;
-        let is_low = |c: &Candidate| c.confidence >= self.low && c.confidence < high;
+        let is_high = |c: &Candidate| c.confidence >= self.high * c.level;
+        let is_low = |c: &Candidate| c.confidence >= self.low && !is_high(c);
         let always = |_: &Target, _: &Candidate| true;
         let overlap = |t: &Target, c: &Candidate| grown_iou(&t.rect, &c.rect, self.buffer);
         let is_old = |t: &Target| t.state != TrackState::Tentative;

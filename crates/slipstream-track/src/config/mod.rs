@@ -21,7 +21,7 @@ pub struct TrackerConfig {
     /// Least confidence of a detection that starts a track.
     pub new_confidence: f32,
     /// Whether `new_confidence`, and our own association's `high`, are parts of the confidence that the detector usually
-    /// has in the objects of this camera, rather than of 1.
+    /// has in objects of the class on this camera, rather than of 1.
     pub relative_confidence: bool,
     /// A detection that overlaps a track more than this (IoU) starts no track.
     pub max_overlap_of_new: f32,

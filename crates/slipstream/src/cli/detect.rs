@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gstslipstream::track::tracker_config;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use slipstream_infer::config::Labels;
 use slipstream_infer::{Detector, InferConfig};
 use slipstream_meta::Classification;
+use slipstream_track::TrackerConfig;
 
 use crate::detect::{
     DetectError, Gallery, InputFile, SecondStage, SeenFrame, SeenObject, detect, input_files,
@@ -153,7 +153,7 @@ fn look(arguments: &DetectArgs) -> Result<bool, Box<dyn std::error::Error>> {
     }
     let tracker = match arguments.track.as_ref().and_then(TrackerChoice::given) {
         Some(choice) => {
-            let (tracker, notices) = tracker_config(choice)?;
+            let (tracker, notices) = TrackerConfig::choose(choice)?;
             for notice in notices {
                 tracing::warn!("{notice}");
             }
