@@ -22,6 +22,7 @@ mod mux;
 mod osd;
 mod pixels;
 mod query;
+mod segvisual;
 mod sink;
 mod tiler;
 mod track;
@@ -40,6 +41,7 @@ fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     urisrcbin::register(plugin)?;
     multiurisrcbin::register(plugin)?;
     osd::register(plugin)?;
+    segvisual::register(plugin)?;
     tiler::register(plugin)?;
     track::register(plugin)?;
     Ok(())

@@ -40,7 +40,7 @@ mod tile;
 
 pub use convert::ycbcr;
 pub use error::DrawError;
-pub use overlay::{Overlay, OverlayStyle};
+pub use overlay::{MapStyle, Overlay, OverlayStyle};
 pub use plane::{blur, dim, fill};
 pub use style::class_color;
 pub use tile::{Grid, Scaler, fit};

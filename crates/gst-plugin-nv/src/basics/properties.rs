@@ -68,6 +68,7 @@ pub(crate) enum Kind {
     UInt { min: u32, max: u32, default: u32 },
     Int64 { min: i64, max: i64, default: i64 },
     UInt64 { default: u64 },
+    Float { min: f32, max: f32, default: f32 },
     Text(Option<&'static str>),
     Choice(&'static Choice, i32),
 }
@@ -116,6 +117,16 @@ impl Property {
 
     pub(crate) const fn uint64(name: &'static str, default: u64, blurb: &'static str) -> Self {
         Self::new(name, Kind::UInt64 { default }, blurb)
+    }
+
+    pub(crate) const fn float(
+        name: &'static str,
+        min: f32,
+        max: f32,
+        default: f32,
+        blurb: &'static str,
+    ) -> Self {
+        Self::new(name, Kind::Float { min, max, default }, blurb)
     }
 
     pub(crate) const fn text(name: &'static str, default: Option<&'static str>, blurb: &'static str) -> Self {
@@ -182,6 +193,14 @@ impl Property {
                 .default_value(default)
                 .flags(flags)
                 .build(),
+            Kind::Float { min, max, default } => glib::ParamSpecFloat::builder(name)
+                .nick(name)
+                .blurb(blurb)
+                .minimum(min)
+                .maximum(max)
+                .default_value(default)
+                .flags(flags)
+                .build(),
             Kind::Text(default) => glib::ParamSpecString::builder(name)
                 .nick(name)
                 .blurb(blurb)
@@ -217,6 +236,7 @@ pub(crate) fn specs(tables: &[&[Property]]) -> Vec<glib::ParamSpec> {
 enum Setting {
     Bool(bool),
     Number(i128),
+    Float(f32),
     Text(Option<String>),
 }
 
@@ -228,6 +248,7 @@ impl Setting {
             Kind::UInt { default, .. } => Self::Number(default.into()),
             Kind::Int64 { default, .. } => Self::Number(default.into()),
             Kind::UInt64 { default } => Self::Number(default.into()),
+            Kind::Float { default, .. } => Self::Float(default),
             Kind::Text(default) => Self::Text(default.map(Into::into)),
         }
     }
@@ -239,6 +260,7 @@ impl Setting {
             Kind::UInt { .. } => Self::Number(value.get::<u32>().ok()?.into()),
             Kind::Int64 { .. } => Self::Number(value.get::<i64>().ok()?.into()),
             Kind::UInt64 { .. } => Self::Number(value.get::<u64>().ok()?.into()),
+            Kind::Float { .. } => Self::Float(value.get().ok()?),
             Kind::Text(_) => Self::Text(value.get().ok()?),
             Kind::Choice(..) => {
                 let (_, value) = glib::EnumValue::from_value(value)?;
@@ -250,6 +272,7 @@ impl Setting {
     fn to_value(&self, kind: Kind) -> glib::Value {
         match (self, kind) {
             (Self::Bool(on), _) => on.to_value(),
+            (Self::Float(number), _) => number.to_value(),
             (Self::Text(text), _) => text.to_value(),
             (Self::Number(number), Kind::Int { .. }) => (*number as i32).to_value(),
             (Self::Number(number), Kind::UInt { .. }) => (*number as u32).to_value(),
@@ -310,6 +333,14 @@ impl Settings {
         match self.setting(name) {
             Some(Setting::Number(number)) => T::try_from(number).unwrap_or_default(),
             _ => T::default(),
+        }
+    }
+
+    /// A number with a fraction; 0 if there is none of that name.
+    pub(crate) fn float(&self, name: &str) -> f32 {
+        match self.setting(name) {
+            Some(Setting::Float(number)) => number,
+            _ => 0.0,
         }
     }
 

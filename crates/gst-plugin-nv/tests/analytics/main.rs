@@ -5,5 +5,6 @@ mod infer;
 mod osd;
 mod registry;
 mod routes;
+mod segvisual;
 mod tiler;
 mod track;

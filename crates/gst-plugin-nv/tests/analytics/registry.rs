@@ -6,7 +6,23 @@ use gst::prelude::*;
 use crate::common::*;
 
 /// Element, rank, and the properties with their defaults.
-const ELEMENTS: [(&str, &[(&str, &str)]); 4] = [
+const ELEMENTS: [(&str, &[(&str, &str)]); 5] = [
+    (
+        "nvsegvisual",
+        &[
+            ("unique-id", "15"),
+            ("gpu-id", "0"),
+            ("batch-size", "1"),
+            ("width", "1280"),
+            ("height", "720"),
+            ("operate-on-seg-meta-id", "-1"),
+            ("original-background", "false"),
+            ("class-id", "0"),
+            ("alpha", "0.500000"),
+            ("gpu-on", "true"),
+            ("qos", "false"),
+        ],
+    ),
     (
         "nvinfer",
         &[
@@ -105,6 +121,10 @@ fn elements_are_there_with_deepstreams_properties() {
             assert!(element.has_property(&property.replace('-', "_")), "{name} {property}");
         }
         for template in factory.static_pad_templates() {
+            // This one gives RGBA alone.
+            if (name, template.direction()) == ("nvsegvisual", gst::PadDirection::Src) {
+                continue;
+            }
             let caps = template.caps();
             for format in ["NV12", "RGBA", "I420"] {
                 let given: gst::Caps =

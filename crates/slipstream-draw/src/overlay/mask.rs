@@ -5,8 +5,31 @@ use slipstream_meta::{FrameMeta, Mask, Rect, SegmentationMeta};
 use crate::plane::{Area, Painter};
 use crate::style::class_color;
 
-/// Opacity of class maps: they cover everything, so what is below must stay visible.
-const MAP_OPACITY: u8 = 96;
+/// How class maps are drawn, and which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MapStyle {
+    /// Opacity of the colours: 255 hides what is below.
+    pub opacity: u8,
+    /// The class that is not drawn: that of the background, where what is below is to be seen.
+    pub left_out: Option<u32>,
+    /// `component_id` of the maps to draw; `None` draws all.
+    pub component_id: Option<u32>,
+}
+
+impl Default for MapStyle {
+    /// All classes of all maps, translucent: they cover everything, so what is below must stay visible.
+    fn default() -> Self {
+        const OPACITY: u8 = 96;
+        Self { opacity: OPACITY, left_out: None, component_id: None }
+    }
+}
+
+impl MapStyle {
+    fn shows(&self, class: i32) -> bool {
+        u32::try_from(class).is_ok_and(|class| self.left_out != Some(class))
+    }
+}
+
 /// Opacity of masks: they are to stand out from what is around them.
 const MASK_OPACITY: u8 = 120;
 
@@ -65,16 +88,21 @@ fn between(pixel: i32, start: f32, length: f32, cells: usize) -> (usize, f32) {
 }
 
 impl Masks {
-    /// Draws the class maps of a frame and its objects, then the masks of its objects in their colours.
-    pub(super) fn draw(&mut self, painter: &mut Painter, frame: &FrameMeta) {
-        for map in &frame.segmentations {
-            self.map(painter, map, &frame.viewport);
+    /// Draws the class maps of a frame and its objects.
+    pub(super) fn draw_maps(&mut self, painter: &mut Painter, frame: &FrameMeta, style: MapStyle) {
+        let is_shown = |map: &&SegmentationMeta| style.component_id.is_none_or(|id| id == map.component_id);
+        for map in frame.segmentations.iter().filter(is_shown) {
+            self.map(painter, map, &frame.viewport, style);
         }
         for object in &frame.objects {
-            for map in &object.segmentations {
-                self.map(painter, map, &object.rect);
+            for map in object.segmentations.iter().filter(is_shown) {
+                self.map(painter, map, &object.rect, style);
             }
         }
+    }
+
+    /// Draws the masks of a frame's objects in their colours.
+    pub(super) fn draw_masks(&mut self, painter: &mut Painter, frame: &FrameMeta) {
         for object in &frame.objects {
             if let Some(mask) = &object.mask {
                 let color = object.border_color.unwrap_or_else(|| class_color(object.class_id));
@@ -85,7 +113,7 @@ impl Masks {
     }
 
     /// Colours the part of a class map that lies within a rectangle, each cell in its class's colour.
-    fn map(&mut self, painter: &mut Painter, map: &SegmentationMeta, within: &Rect) {
+    fn map(&mut self, painter: &mut Painter, map: &SegmentationMeta, within: &Rect, style: MapStyle) {
         let cells @ [width, height] = [map.size.width as usize, map.size.height as usize];
         let Some(seen) = map.rect.intersection(within) else { return };
         if map.class_map.len() != width * height || width == 0 || height == 0 {
@@ -94,7 +122,7 @@ impl Masks {
         let Self { columns, classes, .. } = self;
         classes.clear();
         for (row, line) in map.class_map.chunks_exact(width).enumerate() {
-            for (column, &class) in line.iter().enumerate().filter(|(_, class)| **class >= 0) {
+            for (column, &class) in line.iter().enumerate().filter(|(_, class)| style.shows(**class)) {
                 // neighbours are mostly of one class
                 match classes.iter().rposition(|(known, _)| *known == class) {
                     Some(at) => {
@@ -117,7 +145,7 @@ impl Masks {
             };
             columns.clear();
             columns.extend((area.x0..area.x1).map(|x| (cell(x, map.rect.left, map.rect.width, width), 0.0)));
-            let ink = painter.ink(class_color(class).with_alpha(MAP_OPACITY));
+            let ink = painter.ink(class_color(class).with_alpha(style.opacity));
             painter.cover(area, &ink, |x, y, row| {
                 let start = cell(y, map.rect.top, map.rect.height, height) * width;
                 let Some(line) = map.class_map.get(start..start + width) else { return 0..0 };

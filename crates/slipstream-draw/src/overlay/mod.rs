@@ -7,6 +7,8 @@ mod mask;
 mod names;
 mod trail;
 
+pub use mask::MapStyle;
+
 use slipstream_meta::{BatchMeta, DisplayItem, FrameMeta, ObjectMeta, PictureMut, SourceMeta, Text};
 
 use crate::plane::{Area, Ink, Painter, Scratch, pixel};
@@ -150,7 +152,8 @@ impl Overlay {
         }
         let sizes = Sizes::new(viewport, style);
         if style.display_masks {
-            masks.draw(&mut painter, frame);
+            masks.draw_maps(&mut painter, frame, MapStyle::default());
+            masks.draw_masks(&mut painter, frame);
         }
         if style.display_trails {
             for object in &frame.objects {
@@ -189,6 +192,15 @@ impl Overlay {
             for text in of_objects.chain(of_items) {
                 draw_text(&mut painter, typesetter, text);
             }
+        }
+    }
+
+    /// Draws nothing but the class maps of a frame and its objects, each class in its colour.
+    pub fn draw_class_maps(&mut self, picture: &mut PictureMut, frame: &FrameMeta, style: MapStyle) {
+        let Some(viewport) = Area::of_rect(frame.viewport) else { return };
+        let mut painter = Painter::new(picture, viewport, &mut self.scratch);
+        if !painter.clip().is_empty() {
+            self.masks.draw_maps(&mut painter, frame, style);
         }
     }
 
