@@ -199,14 +199,9 @@ fn encode(
     config.set_src_y(top as i32);
     config.set_src_width(Some(width as i32));
     config.set_src_height(Some(height as i32));
-    let converter =
-        gst_video::VideoConverter::new(info, &target, Some(config)).map_err(|error| error.to_string())?;
-    let source = gst_video::VideoFrame::from_buffer_readable(buffer.clone(), info)
+    let rgb = surface::convert(buffer, info, &target, Some(config))?;
+    let rgb = gst_video::VideoFrame::from_buffer_readable(rgb, &target)
         .map_err(|_| "the picture cannot be read".to_owned())?;
-    let rgb = gst::Buffer::with_size(target.size()).map_err(|error| error.to_string())?;
-    let mut rgb =
-        gst_video::VideoFrame::from_buffer_writable(rgb, &target).map_err(|_| "no memory".to_owned())?;
-    converter.frame(&source, &mut rgb);
 
     let stride = rgb.plane_stride().first().copied().unwrap_or_default() as usize;
     let row = out_width as usize * 3;

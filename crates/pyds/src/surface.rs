@@ -12,6 +12,15 @@ use crate::value::read_field;
 /// What DeepStream says where the pixels are not in a format that NumPy could look at.
 const FORMAT_ERROR: &str = "get_nvds_buf_Surface: Currently we only support RGBA/RGB color Format";
 
+/// Bytes of a pixel in the formats that NumPy can look at.
+fn channels(format: gst_video::VideoFormat) -> Option<usize> {
+    match format {
+        gst_video::VideoFormat::Rgba => Some(4),
+        gst_video::VideoFormat::Rgb => Some(3),
+        _ => None,
+    }
+}
+
 /// How the pixels of a picture lie in its memory.
 struct Layout {
     width: usize,
@@ -23,11 +32,7 @@ struct Layout {
 
 impl Layout {
     fn new(format: gst_video::VideoFormat, size: (u32, u32), stride: i32, offset: usize) -> PyResult<Self> {
-        let channels = match format {
-            gst_video::VideoFormat::Rgba => 4,
-            gst_video::VideoFormat::Rgb => 3,
-            _ => return Err(PyRuntimeError::new_err(FORMAT_ERROR)),
-        };
+        let channels = channels(format).ok_or_else(|| PyRuntimeError::new_err(FORMAT_ERROR))?;
         let (width, height) = (size.0 as usize, size.1 as usize);
         let stride = usize::try_from(stride).unwrap_or(0);
         if width == 0 || height == 0 || stride < width * channels {
@@ -181,16 +186,21 @@ fn get_nvds_buf_surface(buf: &Bound<'_, PyAny>, batchID: &Bound<'_, PyAny>) -> P
     let py = buf.py();
     let index = read_field::<u32>(batchID, "batchID")?;
     let session = open(buf)?;
-    let (buffer, info) = find(py, &session, index)?;
+    let (mut buffer, mut info) = find(py, &session, index)?;
+    if let Some(given) = info.as_ref().filter(|info| channels(info.format()).is_some())
+        && let Some((scaled, described)) = in_size_of_frame(py, &session, index, &buffer, given)?
+    {
+        (buffer, info) = (scaled, Some(described));
+    }
     let size = if info.is_none() { described_size(py, &session)? } else { None };
     let layout = Layout::of(&buffer, info.as_ref(), size)?;
     let numpy = numpy(py).ok_or_else(|| {
         PyRuntimeError::new_err("get_nvds_buf_surface gives an array of NumPy, which is not installed")
     })?;
-    let mapped = match (Mapped::new(&buffer, true), info) {
+    let mapped = match (Mapped::new(&buffer, true), &info) {
         (Some(mapped), _) => Some(mapped),
         // Others show the same pixels: the batch gets its own ones, as for every change to a picture that is shared.
-        (None, Some(_)) => match own_picture(py, &session, index, &buffer)? {
+        (None, Some(info)) => match own_picture(py, &session, index, &buffer, info)? {
             Some(copy) => Mapped::new(&copy, true),
             None => Mapped::new(&buffer, false),
         },
@@ -209,19 +219,77 @@ fn get_nvds_buf_surface(buf: &Bound<'_, PyAny>, batchID: &Bound<'_, PyAny>) -> P
     Ok(numpy.call_method1("asarray", (pixels,))?.unbind())
 }
 
+/// A picture, or the part of it that `config` names, as another picture.
+pub(crate) fn convert(
+    buffer: &gst::Buffer,
+    info: &gst_video::VideoInfo,
+    target: &gst_video::VideoInfo,
+    config: Option<gst_video::VideoConverterConfig>,
+) -> Result<gst::Buffer, String> {
+    let converter =
+        gst_video::VideoConverter::new(info, target, config).map_err(|error| error.to_string())?;
+    let source = gst_video::VideoFrame::from_buffer_readable(buffer.clone(), info)
+        .map_err(|_| "the picture cannot be read".to_owned())?;
+    let result = gst::Buffer::with_size(target.size()).map_err(|error| error.to_string())?;
+    let mut result =
+        gst_video::VideoFrame::from_buffer_writable(result, target).map_err(|_| "no memory".to_owned())?;
+    converter.frame(&source, &mut result);
+    Ok(result.into_buffer())
+}
+
+/// Brings a picture into the size that positions on its frame are in, as DeepStream's multiplexer does with all of them;
+/// `None` if it has that size, or has bands at its sides.
+fn in_size_of_frame(
+    py: Python<'_>,
+    session: &Session,
+    index: u32,
+    known: &gst::Buffer,
+    info: &gst_video::VideoInfo,
+) -> PyResult<Option<(gst::Buffer, gst_video::VideoInfo)>> {
+    let viewport = session
+        .with(py, |_, model| Ok(model.content.meta.frames.get(index as usize).map(|frame| frame.viewport)))?;
+    let size = viewport
+        .filter(|part| part.left == 0.0 && part.top == 0.0)
+        .map(|part| (part.width.round() as u32, part.height.round() as u32))
+        .filter(|size| *size != (info.width(), info.height()) && size.0 > 0 && size.1 > 0);
+    let Some((width, height)) = size else { return Ok(None) };
+    let failed = |error: String| PyRuntimeError::new_err(format!("get_nvds_buf_Surface: {error}"));
+    let target = gst_video::VideoInfo::builder(info.format(), width, height)
+        // The converter wants to hear that it is not asked to change the rate.
+        .fps(info.fps())
+        .build()
+        .map_err(|error| failed(error.to_string()))?;
+    let scaled = py.detach(|| convert(known, info, &target, None)).map_err(failed)?;
+    let scaled = BatchPicture { buffer: scaled, info: target };
+    Ok(replace(py, session, index, known, scaled)?.map(|picture| (picture.buffer, picture.info)))
+}
+
 /// Gives the batch pixels of its own for a picture, if it still is the one that is known.
 fn own_picture(
     py: Python<'_>,
     session: &Session,
     index: u32,
     known: &gst::Buffer,
+    info: &gst_video::VideoInfo,
 ) -> PyResult<Option<gst::Buffer>> {
     let Ok(copy) = known.copy_deep() else { return Ok(None) };
+    let copy = BatchPicture { buffer: copy, info: info.clone() };
+    Ok(replace(py, session, index, known, copy)?.map(|picture| picture.buffer))
+}
+
+/// Puts another picture into the batch, if it still has the one that is known.
+fn replace(
+    py: Python<'_>,
+    session: &Session,
+    index: u32,
+    known: &gst::Buffer,
+    by: BatchPicture,
+) -> PyResult<Option<BatchPicture>> {
     session.with(py, |_, model| {
         Ok(match model.content.pictures.get_mut(index as usize) {
             Some(picture) if picture.buffer.as_ptr() == known.as_ptr() => {
-                picture.buffer = copy.clone();
-                Some(copy)
+                *picture = by.clone();
+                Some(by)
             }
             _ => None,
         })

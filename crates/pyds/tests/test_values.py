@@ -238,6 +238,19 @@ class Buffers(unittest.TestCase):
             arguments.fileNameImg = os.path.join(folder, "thing.jpg")
             self.assertTrue(pyds.nvds_obj_enc_process(context, arguments, hash(buffer), thing, frame))
             pyds.nvds_obj_enc_finish(context)
+            # All of the frame, in the size asked for.
+            whole = pyds.NvDsObjEncUsrArgs()
+            whole.isFrame = whole.attachUsrMeta = whole.scaleImg = True
+            whole.scaledWidth, whole.scaledHeight = 160, 90
+            self.assertTrue(pyds.nvds_obj_enc_process(context, whole, hash(buffer), None, frame))
+            (user,) = walk(frame.frame_user_meta_list, pyds.NvDsUserMeta.cast)
+            jpeg = pyds.NvDsObjEncOutParams.cast(user.user_meta_data).outBuffer().tobytes()
+            # Height and width stand behind the marker of a baseline frame and three more bytes.
+            size = jpeg[jpeg.index(b"\xff\xc0") + 5 :][:4]
+            self.assertEqual(size, bytes((0, 90, 0, 160)))
+            whole.isFrame = False
+            with self.assertRaises(ValueError):
+                pyds.nvds_obj_enc_process(context, whole, hash(buffer), None, frame)
             arguments.quality = 101
             with self.assertRaises(ValueError):
                 pyds.nvds_obj_enc_process(context, arguments, hash(buffer), thing, frame)
@@ -264,6 +277,29 @@ class Buffers(unittest.TestCase):
         _, mapped = sample.get_buffer().map(Gst.MapFlags.READ)
         middle = numpy.frombuffer(mapped.data, "uint8")[25 * 300 + 150 : 25 * 300 + 153].tolist()
         self.assertTrue(middle[0] > 240 and middle[1] < 15 and middle[2] < 15, middle)
+
+    def test_pixels_lie_where_positions_say(self):
+        """Frames that come to the multiplexer in RGBA, half as large as the metadata says."""
+        def look(batch, buffer):
+            frame = pyds.NvDsFrameMeta.cast(batch.frame_meta_list.data)
+            pixels = pyds.get_nvds_buf_surface(hash(buffer), frame.batch_id)
+            self.assertEqual(pixels.shape, (360, 640, 4))
+            self.assertEqual(pixels[359, 639].tolist(), [255, 0, 0, 255])
+            pixels[200:220, 500:520] = (0, 0, 255, 255)
+            again = pyds.get_nvds_buf_surface(hash(buffer), frame.batch_id)
+            self.assertEqual(again[210, 510].tolist(), [0, 0, 255, 255])
+            pyds.unmap_nvds_buf_surface(hash(buffer), frame.batch_id)
+
+        picture = Pipeline(
+            "videotestsrc num-buffers=1 pattern=red ! video/x-raw,format=RGBA,width=320,height=180 ! nvvideoconvert "
+            "! video/x-raw(memory:NVMM),format=RGBA ! mux.sink_0 nvstreammux name=mux batch-size=1 width=640 height=360 "
+            "! identity name=look ! nvvideoconvert ! video/x-raw,format=RGBA ! appsink name=out sync=false",
+            look=look,
+        ).sample("out")
+        self.assertEqual(len(picture), 640 * 360 * 4)
+        blue = {(x, y) for y in range(0, 360, 10) for x in range(0, 640, 10)
+                if picture[(y * 640 + x) * 4:][:3] == bytes((0, 0, 255))}
+        self.assertEqual(blue, {(x, y) for y in (200, 210) for x in (500, 510)})
 
     def test_latency(self):
         counts = []
