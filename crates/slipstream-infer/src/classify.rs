@@ -6,7 +6,7 @@ use slipstream_meta::Classification;
 
 use crate::config::{InferConfig, Labels, NetworkType};
 use crate::error::InferError;
-use crate::outputs::wanted;
+use crate::outputs::{is_list, wanted};
 use crate::parse::TensorInfo;
 use crate::runner::Answer;
 
@@ -71,11 +71,6 @@ impl Attributes {
         }
         Ok(())
     }
-}
-
-/// At most one dimension that is not 1.
-fn is_list(output: &TensorInfo) -> bool {
-    output.is_readable() && output.dims.iter().filter(|&&dim| dim != Some(1)).count() <= 1
 }
 
 /// The greatest number and its index, the first of equals. Numbers that cannot be probabilities, that is outside of 0…1, are

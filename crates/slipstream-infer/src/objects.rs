@@ -4,8 +4,9 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use slipstream_meta::{ObjectMeta, Size};
+use slipstream_meta::{Classification, ObjectMeta, Rect, Size};
 
 use crate::analyzer::Analysis;
 use crate::config::{InferConfig, NetworkType};
@@ -44,6 +45,18 @@ impl ObjectFilter {
             && within(object.rect.width, self.least.width, self.most.width)
             && within(object.rect.height, self.least.height, self.most.height)
     }
+}
+
+/// Class of an object that is a whole frame.
+const NO_CLASS: i32 = -1;
+
+/// What a classifier said of a whole frame, as DeepStream presents it: of an object as large as the frame.
+pub fn whole_frame(classifications: Vec<Classification>, frame: Rect) -> Option<ObjectMeta> {
+    let first = classifications.first()?;
+    let mut whole = ObjectMeta::detected(NO_CLASS, Arc::from(""), first.probability, frame);
+    whole.component_id = first.component_id;
+    whole.classifications = classifications;
+    Some(whole)
 }
 
 /// Adds what was found to the object at `index` of a frame's `objects`; what was found in it becomes further objects with that

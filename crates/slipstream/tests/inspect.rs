@@ -102,6 +102,32 @@ fn outputs_that_nothing_reads_are_listed_beside_what_is_known() {
     assert!(err.contains("/nowhere/mine.onnx") && err.contains("No such file"), "{err}");
 }
 
+#[test]
+fn networks_that_are_no_detectors_are_known_by_their_outputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = folder.path().join("red.png").to_str().unwrap().to_owned();
+    image::RgbImage::from_pixel(64, 64, image::Rgb([255, 0, 0])).save(&picture).unwrap();
+    for (model, parts, found) in [
+        ("colors", ["that of classifiers", "classes       as many as values"], "attributes"),
+        ("segments", ["that of segmentation networks", "classes       "], "areas"),
+    ] {
+        let path =
+            |ending: &str| folder.path().join(format!("{model}.{ending}")).to_str().unwrap().to_owned();
+        fs::copy(data(&format!("{model}.onnx")), path("onnx")).unwrap();
+        let (onnx, ini) = (path("onnx"), path("ini"));
+        let Some((code, out, err)) = inspect(&[&onnx, "--config-out", &ini]) else { return };
+        assert_eq!(code, Some(0), "{out}{err}");
+        assert!(parts.iter().all(|part| out.contains(part)), "{out}");
+        // the config works as it is, and the same is said of it
+        let (code, of_config, err) = inspect(&[&ini]).unwrap();
+        assert!(code == Some(0) && out.starts_with(&of_config), "{of_config}{err}");
+        let (code, out, err) = run(slipstream().args(["detect", "--model", &ini, &picture]));
+        assert_eq!(code, Some(0), "{err}");
+        let line: Value = serde_json::from_str(&out).unwrap();
+        assert!(!line[found].as_array().unwrap().is_empty(), "{out}");
+    }
+}
+
 /// Models of the assets folder, and what each has to see in one picture of a crossing.
 #[test]
 fn published_models_work_with_the_config_that_is_written() {

@@ -1,20 +1,17 @@
 //! Networks that look at whole frames.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slipstream_infer::config::NetworkType;
+use slipstream_infer::objects::whole_frame;
 use slipstream_infer::{Analysis, Analyzer, InferError, Policy, Region, Scheduler};
-use slipstream_meta::{FrameMeta, ObjectMeta, Rect};
+use slipstream_meta::{FrameMeta, Rect};
 
 use super::Dialect;
 use super::imp::CAT;
 use crate::frame::{FrameError, map_readable, picture};
 use crate::transform::{Pictures, size_of};
-
-/// Class of an object that stands for its whole frame.
-const NO_CLASS: i32 = -1;
 
 /// Looks at the frames whose turn it is.
 pub(super) struct Primary {
@@ -123,11 +120,8 @@ fn attach(frame: &mut FrameMeta, dialect: &dyn Dialect, found: Analysis) {
     frame.objects.extend(found.objects);
     frame.segmentations.extend(found.segmentation);
     frame.tensors.extend(found.tensors);
-    if let Some(first) = found.classifications.first() {
-        let mut whole = ObjectMeta::detected(NO_CLASS, Arc::from(""), first.probability, frame.viewport);
-        whole.component_id = first.component_id;
+    if let Some(mut whole) = whole_frame(found.classifications, frame.viewport) {
         dialect.object(&mut whole);
-        whole.classifications = found.classifications;
         dialect.attributes(&mut whole, 0);
         frame.objects.push(whole);
     }

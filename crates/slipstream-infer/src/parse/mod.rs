@@ -29,12 +29,12 @@ use std::path::PathBuf;
 use slipstream_meta::{Rect, Size};
 
 use crate::cluster::Detection;
-use crate::config::{InferConfig, Location};
-use crate::outputs::wanted;
+use crate::config::{InferConfig, Location, NetworkType};
+use crate::outputs::{self, wanted};
 pub use kinds::{ParserInfo, parsers};
 pub use library::LibraryError;
 use query::{Answer, Query};
-pub use recipe::{Padding, Recipe};
+pub use recipe::{IMAGENET_BACKBONE, Padding, Recipe};
 
 /// An output tensor as the model declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,9 +124,10 @@ pub trait Parser: Send + Sync + fmt::Debug {
 pub enum ParseError {
     /// No parser knows such outputs.
     #[error(
-        "{location}: no parser fits the model's outputs{}.\n  outputs: {}{}\n  known, without the batch:{}",
+        "{location}: no parser fits the model's outputs{}.\n  outputs: {}{}{}\n  known, without the batch:{}",
         named(.function),
         list(.found),
+        hint(*.looks_like),
         if .needs.is_empty() { String::new() } else { format!("\n  nearly:{}", indented(.needs)) },
         indented(.known)
     )]
@@ -137,6 +138,8 @@ pub enum ParseError {
         function: Option<String>,
         /// The model's outputs.
         found: Vec<TensorInfo>,
+        /// Another type of network that has such outputs.
+        looks_like: Option<NetworkType>,
         /// Parsers that would fit, and what they need to be told.
         needs: Vec<String>,
         /// Parsers that were asked, and the outputs that they read.
@@ -196,6 +199,17 @@ fn named(function: &Option<String>) -> String {
 
 fn list(tensors: &[TensorInfo]) -> String {
     tensors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// What to set if the network is no detector.
+fn hint(looks_like: Option<NetworkType>) -> &'static str {
+    match looks_like {
+        Some(NetworkType::Classifier) => "\n  They look like a classifier's: network-type=1 reads them.",
+        Some(NetworkType::Segmentation) => {
+            "\n  They look like a segmentation network's: network-type=2 reads them."
+        }
+        _ => "",
+    }
 }
 
 /// One line for each of `lines`.
@@ -286,6 +300,7 @@ pub fn choose(config: &InferConfig, outputs: &[TensorInfo], network: Size) -> Re
     Err(ParseError::NoParser {
         location: config.location("parse-bbox-func-name"),
         function: config.parse_bbox_func_name.clone(),
+        looks_like: outputs::other_type(&wanted).filter(|_| function.is_none()),
         found: wanted,
         needs,
         known: listed.map(|kind| format!("{}: {}", kind.name, kind.expects)).collect(),

@@ -91,6 +91,13 @@ pub(super) const IMAGENET_STRETCHED: Recipe = Recipe {
     nms_iou: Some(0.5),
     of: "RetinaNet and EfficientDet",
 };
+/// Networks that are no detectors: published ones begin with a backbone trained on ImageNet.
+pub const IMAGENET_BACKBONE: Recipe = Recipe {
+    threshold: 0.5,
+    nms_iou: None,
+    of: "networks with a backbone trained on ImageNet",
+    ..IMAGENET_STRETCHED
+};
 pub(super) const RT_DETR: Recipe =
     Recipe { padding: Padding::None, threshold: 0.5, nms_iou: None, of: "RT-DETR, D-FINE and DEIM", ..YOLO };
 pub(super) const RF_DETR: Recipe =

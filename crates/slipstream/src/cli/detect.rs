@@ -1,5 +1,6 @@
 //! `slipstream detect`: what is to be seen in pictures and videos.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -10,13 +11,11 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use slipstream_infer::config::Labels;
-use slipstream_infer::{Detector, InferConfig};
-use slipstream_meta::Classification;
+use slipstream_infer::{Analyzer, InferConfig};
+use slipstream_meta::{Classification, ObjectMeta, SegmentationMeta};
 use slipstream_track::TrackerConfig;
 
-use crate::detect::{
-    DetectError, Gallery, InputFile, SecondStage, SeenFrame, SeenObject, detect, input_files,
-};
+use crate::detect::{DetectError, Gallery, InputFile, SecondStage, SeenFrame, detect, input_files};
 use crate::models::detector_config;
 use crate::settings::TrackerChoice;
 
@@ -39,6 +38,8 @@ Boxes are in the frame's own pixels; pictures are turned upright as their EXIF d
 With --track, objects that are followed through a video also have an \"id\".
 With --secondary, objects have \"attributes\" that a classifier named; what a detector found in them comes behind the
 others, with the \"parent\" that it is a part of, counted from 0.
+Of a classifier, the \"attributes\" are the frame's; of a segmentation network, \"areas\" tells what share of the frame is of
+each class.
 
 The exit code is 0 if every file could be read to its end, and 1 if one could not.")]
 pub struct DetectArgs {
@@ -46,7 +47,7 @@ pub struct DetectArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Detector: its configuration in DeepStream's nvinfer format, INI or YAML, or a name of `slipstream model list`
+    /// Detector, or any other network: its configuration in DeepStream's nvinfer format, INI or YAML, or a name of `slipstream model list`
     #[arg(long, value_name = "CONFIG", env = "SLIPSTREAM_MODEL")]
     model: Option<PathBuf>,
 
@@ -92,6 +93,31 @@ struct Line<'a> {
     width: u32,
     height: u32,
     objects: Vec<Object<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attributes: Vec<Attribute<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    areas: Vec<Area<'a>>,
+}
+
+/// What of a frame is of one class.
+#[derive(Serialize)]
+struct Area<'a> {
+    class: u32,
+    /// None where the model names no classes.
+    label: Option<&'a str>,
+    /// Of the class map's cells, in 0…1.
+    share: f64,
+}
+
+/// The classes of a map, in their order.
+fn areas<'a>(map: &SegmentationMeta, labels: &'a Labels) -> Vec<Area<'a>> {
+    let mut cells = BTreeMap::new();
+    for class in map.class_map.iter().filter_map(|&class| u32::try_from(class).ok()) {
+        *cells.entry(class).or_insert(0u32) += 1;
+    }
+    let share = |cells: u32| f64::from(cells) / map.class_map.len() as f64;
+    let label = |class| labels.class(class).map(|label| &**label);
+    cells.into_iter().map(|(class, cells)| Area { class, label: label(class), share: share(cells) }).collect()
 }
 
 #[derive(Serialize)]
@@ -112,7 +138,22 @@ struct Object<'a> {
     attributes: Vec<Attribute<'a>>,
 }
 
-/// What a second stage said of an object.
+impl<'a> Object<'a> {
+    fn of(object: &'a ObjectMeta) -> Self {
+        let rect = object.rect;
+        Self {
+            class: u32::try_from(object.class_id).unwrap_or_default(),
+            label: Some(&*object.label).filter(|label| !label.is_empty()),
+            confidence: object.confidence,
+            rect: [rect.left, rect.top, rect.width, rect.height],
+            id: object.tracking_id,
+            parent: object.parent,
+            attributes: object.classifications.iter().map(Attribute::of).collect(),
+        }
+    }
+}
+
+/// What a classifier said of an object, or of a frame.
 #[derive(Serialize)]
 struct Attribute<'a> {
     attribute: u32,
@@ -161,11 +202,11 @@ fn look(arguments: &DetectArgs) -> Result<bool, Box<dyn std::error::Error>> {
         }
         None => None,
     };
-    let mut detector = Detector::new(config, arguments.workers)?;
-    for notice in detector.notices() {
+    let mut network = Analyzer::new(config, arguments.workers)?;
+    for notice in network.notices() {
         tracing::warn!("{notice}");
     }
-    let labels = detector.labels().clone();
+    let labels = network.labels().clone();
     let files = input_files(&arguments.files);
     let gallery = arguments.draw.as_deref().map(|folder| Gallery::open(folder, &files)).transpose()?;
 
@@ -177,7 +218,7 @@ fn look(arguments: &DetectArgs) -> Result<bool, Box<dyn std::error::Error>> {
     let mut stages = arguments.secondary.iter().map(load).collect::<Result<Vec<_>, _>>()?;
     let stages = stages.as_mut_slice();
     let done =
-        detect(&mut detector, &files, arguments.every, tracker, stages, gallery, |file, seen| match seen {
+        detect(&mut network, &files, arguments.every, tracker, stages, gallery, |file, seen| match seen {
             Ok(frame) => report.frame(file, frame),
             Err(error) => report.failure(file, error),
         });
@@ -223,31 +264,16 @@ impl<'a> Report<'a> {
 
     fn frame(&mut self, file: usize, frame: &SeenFrame) -> io::Result<()> {
         let path = self.path(file);
-        let objects = frame.objects.iter().map(|SeenObject { found, id, classifications }| Object {
-            class: found.class_id,
-            label: self.labels.class(found.class_id).map(|label| &**label),
-            confidence: found.confidence,
-            rect: [found.rect.left, found.rect.top, found.rect.width, found.rect.height],
-            id: *id,
-            parent: None,
-            attributes: classifications.iter().map(Attribute::of).collect(),
-        });
-        let parts = frame.parts.iter().map(|part| Object {
-            class: u32::try_from(part.class_id).unwrap_or_default(),
-            label: Some(&*part.label).filter(|label| !label.is_empty()),
-            confidence: part.confidence,
-            rect: [part.rect.left, part.rect.top, part.rect.width, part.rect.height],
-            id: None,
-            parent: part.parent,
-            attributes: part.classifications.iter().map(Attribute::of).collect(),
-        });
+        let seen = &frame.seen;
         let line = Line {
             file: &path.to_string_lossy(),
             frame: frame.number,
             time: frame.time,
             width: frame.size.width,
             height: frame.size.height,
-            objects: objects.chain(parts).collect(),
+            objects: seen.objects.iter().map(Object::of).collect(),
+            attributes: seen.classifications.iter().map(Attribute::of).collect(),
+            areas: seen.segmentation.as_ref().map(|map| areas(map, &self.labels)).unwrap_or_default(),
         };
         serde_json::to_writer(&mut self.out, &line)?;
         self.out.write_all(b"\n")?;

@@ -45,7 +45,7 @@ pub struct InspectArgs {
 /// Greatest side that is believed.
 const MAX_SIDE: u32 = 16384;
 
-fn parse_size(text: &str) -> Result<Size, String> {
+pub(super) fn parse_size(text: &str) -> Result<Size, String> {
     let sides = text.split_once(['x', '×']);
     let side = |text: &str| text.parse().ok().filter(|side| (1..=MAX_SIDE).contains(side));
     let size = sides.and_then(|(width, height)| Some(Size::new(side(width)?, side(height)?)));
@@ -90,7 +90,7 @@ fn look(arguments: &InspectArgs) -> Result<bool, Box<dyn std::error::Error>> {
             "\nThe config is {name}. To see whether it fits: slipstream detect --model {name} --draw out PICTURE"
         );
     }
-    Ok(found.choice.is_ok())
+    Ok(found.reader.is_ok())
 }
 
 /// The config of a model, or one that has nothing but an ONNX file.

@@ -11,13 +11,11 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::{ImageError, RgbImage};
 use slipstream_draw::{Overlay, OverlayStyle};
-use slipstream_infer::Detector;
-use slipstream_meta::{
-    ChannelOrder, Color, Colorimetry, FrameMeta, ObjectMeta, PictureMut, PixelFormat, PlaneMut, Size,
-};
+use slipstream_infer::objects::whole_frame;
+use slipstream_meta::{ChannelOrder, Colorimetry, FrameMeta, PictureMut, PixelFormat, PlaneMut, Size};
 
 use super::read::Pixels;
-use super::{InputFile, SeenFrame, SeenObject};
+use super::{InputFile, SeenFrame};
 
 /// Quality of JPEG files in 1…100: no blocks are to be seen.
 const JPEG_QUALITY: u8 = 90;
@@ -88,41 +86,8 @@ impl Gallery {
     }
 }
 
-/// What objects look like and are called.
-pub(super) struct ObjectStyle {
-    /// By class: name, border, filling.
-    classes: Vec<(Arc<str>, Option<Color>, Option<Color>)>,
-    /// The detector's number.
-    component: u32,
-}
-
-impl ObjectStyle {
-    pub(super) fn of(detector: &Detector) -> Self {
-        let class = |class| {
-            let attrs = detector.config().attrs(class);
-            let name = detector.labels().class(class).cloned().unwrap_or_default();
-            (name, attrs.border_color, attrs.bg_color)
-        };
-        Self { classes: (0..detector.classes()).map(class).collect(), component: detector.config().unique_id }
-    }
-
-    pub(super) fn object(&self, SeenObject { found, id, classifications }: &SeenObject) -> ObjectMeta {
-        let style = usize::try_from(found.class_id).ok().and_then(|class| self.classes.get(class));
-        let (name, border, fill) = style.cloned().unwrap_or_default();
-        let class = i32::try_from(found.class_id).unwrap_or(i32::MAX);
-        let mut object = ObjectMeta::detected(class, name, found.confidence, found.rect);
-        object.border_color = border;
-        object.fill = fill;
-        object.tracking_id = *id;
-        object.component_id = self.component;
-        object.classifications.clone_from(classifications);
-        object
-    }
-}
-
 /// Draws one frame at a time.
-pub(super) struct Artist<'a> {
-    style: &'a ObjectStyle,
+pub(super) struct Artist {
     overlay: Overlay,
     /// For the format of the frame before, which is most likely that of the next.
     converter: Option<Converter>,
@@ -135,12 +100,12 @@ struct Converter {
     convert: gst_video::VideoConverter,
 }
 
-impl<'a> Artist<'a> {
-    pub(super) fn new(style: &'a ObjectStyle) -> Self {
+impl Artist {
+    pub(super) fn new() -> Self {
         // No bar: there is nothing that it would tell of a single picture.
         let overlay =
             OverlayStyle { display_stats: false, display_confidence: true, ..OverlayStyle::default() };
-        Self { style, overlay: Overlay::new(overlay), converter: None }
+        Self { overlay: Overlay::new(overlay), converter: None }
     }
 
     /// Draws what was found and writes the file.
@@ -165,8 +130,9 @@ impl<'a> Artist<'a> {
     fn annotate(&mut self, image: &mut RgbImage, frame: &SeenFrame) {
         let size = Size::new(image.width(), image.height());
         let mut meta = FrameMeta::new(0, Arc::from(""), frame.number, size);
-        meta.objects = frame.objects.iter().map(|object| self.style.object(object)).collect();
-        meta.objects.extend(frame.parts.iter().cloned());
+        meta.objects.clone_from(&frame.seen.objects);
+        meta.objects.extend(whole_frame(frame.seen.classifications.clone(), meta.viewport));
+        meta.segmentations.extend(frame.seen.segmentation.clone());
         let plane = PlaneMut { stride: size.width as usize * 3, data: image };
         let planes = [plane, PlaneMut::default(), PlaneMut::default()];
         let format = PixelFormat::Rgb(ChannelOrder::Rgb);

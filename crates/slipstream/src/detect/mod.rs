@@ -1,12 +1,12 @@
-//! Detection on files: pictures and videos, as fast as the machine can.
+//! What a network sees on files: pictures and videos, as fast as the machine can.
 //!
 //! ```text
 //! reader ─┐
-//! reader ─┼─ frames, in the order of the files ─ detector, a batch at a time ─ artists ─ report
+//! reader ─┼─ frames, in the order of the files ─ network, a batch at a time ─ artists ─ report
 //! reader ─┘
 //! ```
 //!
-//! Readers decode several files side by side, each a few frames ahead. While the detector is at one batch, the one before
+//! Readers decode several files side by side, each a few frames ahead. While the network is at one batch, the one before
 //! it is drawn and reported and the next one is decoded. Everything in between is bounded, so that a long video takes no
 //! more memory than a short one.
 
@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use slipstream_infer::{Detection, Detector, DetectorError};
-use slipstream_meta::{Classification, ObjectMeta, Size};
+use slipstream_infer::{Analysis, Analyzer, InferError, Region};
+use slipstream_meta::{Picture, Size};
 use slipstream_track::TrackerConfig;
 
 use self::draw::Artist;
@@ -31,7 +31,7 @@ use self::read::{Frame, Mapped, Pixels, Readers};
 pub use self::second::SecondStage;
 use crate::fault::Fault;
 
-/// Frames that one call of the detector takes for each of its workers: with one only, all would wait for the slowest.
+/// Frames that one call of the network takes for each of its workers: with one only, all would wait for the slowest.
 const FRAMES_PER_WORKER: usize = 2;
 /// Batches that wait for the artists.
 const BATCHES_TO_DRAW: usize = 1;
@@ -73,9 +73,9 @@ fn io_reason(error: &io::Error) -> String {
 /// Why all came to an end.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectError {
-    /// The detector cannot go on.
+    /// A network cannot go on.
     #[error(transparent)]
-    Detector(Box<DetectorError>),
+    Network(Box<InferError>),
     /// A picture cannot be written.
     #[error(transparent)]
     Gallery(#[from] GalleryError),
@@ -87,9 +87,9 @@ pub enum DetectError {
     Thread(io::Error),
 }
 
-impl From<DetectorError> for DetectError {
-    fn from(error: DetectorError) -> Self {
-        Self::Detector(error.into())
+impl From<InferError> for DetectError {
+    fn from(error: InferError) -> Self {
+        Self::Network(error.into())
     }
 }
 
@@ -130,29 +130,17 @@ pub struct SeenFrame {
     pub time: Option<f64>,
     /// Width and height; pictures stand upright as their EXIF data says.
     pub size: Size,
-    /// What was found, in the frame's pixels.
-    pub objects: Vec<SeenObject>,
-    /// What second stages found in them; `parent` counts through `objects` and then through these.
-    pub parts: Vec<ObjectMeta>,
+    /// What was seen on it, in the frame's pixels. Objects that a tracker follows have its numbers; what second stages found
+    /// in objects comes behind all others.
+    pub seen: Analysis,
     /// How much of the file is read with it, in 0…1.
     pub progress: f32,
-}
-
-/// One object on it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SeenObject {
-    /// What the detector says.
-    pub found: Detection,
-    /// Number that stays with the object from frame to frame of its file, if there is a tracker and it follows it.
-    pub id: Option<u64>,
-    /// What second stages said of it.
-    pub classifications: Vec<Classification>,
 }
 
 /// A frame, or what is wrong with a file.
 type Item<T> = (usize, Result<T, FileError>);
 
-/// A frame on its way from the detector to the artists; pixels are kept only to be drawn on.
+/// A frame on its way from the network to the artists; pixels are kept only to be drawn on.
 struct Done {
     frame: SeenFrame,
     pixels: Option<Pixels>,
@@ -161,13 +149,13 @@ struct Done {
 /// Looks at all `files`, at every `every`th frame of videos, and reports each frame, or what is wrong with a file, in the
 /// order of the files and their frames. `report` is given the index of the file. With a `gallery` each frame is drawn
 /// before it is reported. With a `tracker`, objects that it follows through a file have numbers. The `stages` look
-/// at every object of every frame, one after the other. Uses as many cores as the detector has workers.
+/// at every object of every frame, one after the other. Uses as many cores as the network has workers.
 ///
 /// # Errors
-/// If the detector fails, a picture cannot be written, or `report` fails. Files that cannot be read are reported, and the
+/// If a network fails, a picture cannot be written, or `report` fails. Files that cannot be read are reported, and the
 /// others looked at all the same.
 pub fn detect(
-    detector: &mut Detector,
+    network: &mut Analyzer,
     files: &[InputFile],
     every: u64,
     tracker: Option<Arc<TrackerConfig>>,
@@ -175,19 +163,18 @@ pub fn detect(
     gallery: Option<&Gallery>,
     mut report: impl FnMut(usize, &Result<SeenFrame, FileError>) -> io::Result<()> + Send,
 ) -> Result<(), DetectError> {
-    let workers = detector.workers();
+    let workers = network.workers();
     let batch_size = workers * FRAMES_PER_WORKER;
-    let style = &draw::ObjectStyle::of(detector);
     std::thread::scope(|scope| {
         let readers = Readers::start(scope, files, every, workers).map_err(DetectError::Thread)?;
         let (sender, batches) = sync_channel(BATCHES_TO_DRAW);
         let writer = std::thread::Builder::new().name("write".into()).spawn_scoped(scope, move || {
-            let mut artists: Vec<_> = (0..workers).map(|_| Artist::new(style)).collect();
+            let mut artists: Vec<_> = (0..workers).map(|_| Artist::new()).collect();
             write(&batches, files, gallery, &mut artists, &mut report)
         });
         let writer = writer.map_err(DetectError::Thread)?;
         let follower = Follower::new(tracker);
-        let mut examiners = Examiners { detector, follower, stages, style };
+        let mut examiners = Examiners { network, follower, stages };
         let looked = look(&mut examiners, readers, batch_size, gallery.is_some(), &sender);
         // The writer's end.
         drop(sender);
@@ -199,10 +186,9 @@ pub fn detect(
 
 /// Who looks at the frames, one after the other.
 struct Examiners<'a> {
-    detector: &'a mut Detector,
+    network: &'a mut Analyzer,
     follower: Follower,
     stages: &'a mut [SecondStage],
-    style: &'a draw::ObjectStyle,
 }
 
 /// Batch by batch; ends early if the writer does.
@@ -221,26 +207,30 @@ fn look(
         let maps: Vec<_> =
             batch.iter().map(|(_, frame)| frame.as_ref().ok().and_then(|f| f.pixels.map())).collect();
         let views: Vec<_> = maps.iter().map(|map| map.as_ref().and_then(Mapped::picture)).collect();
-        let pictures: Vec<_> = views.iter().flatten().copied().collect();
-        let Examiners { detector, follower, stages, style } = &mut *examiners;
-        let mut found = detector.detect(&pictures)?.into_iter();
+        let regions: Vec<_> = views.iter().flatten().copied().map(Region::whole).collect();
+        let Examiners { network, follower, stages } = &mut *examiners;
+        let mut found = network.analyze(&regions)?.into_iter();
         let seen = batch.iter().zip(&views).map(|((file, frame), view)| {
-            // The detector saw the frames that have a view, and no others.
+            // The network saw the frames that have a view, and no others.
             let (frame, view) = (frame.as_ref().ok()?, view.as_ref()?);
-            Some((view.size(), follower.follow(*file, frame, view, found.next()?)))
+            let mut seen = found.next()?;
+            follower.follow(*file, frame, view, &mut seen.objects);
+            Some(seen)
         });
         let mut seen: Vec<_> = seen.collect();
-        let parts = second::look(stages, style, &views, &mut seen)?;
+        second::look(stages, &views, &mut seen)?;
+        let sizes: Vec<_> = views.iter().map(|view| view.as_ref().map(Picture::size)).collect();
         drop(maps);
-        let batch = batch.into_iter().zip(seen).zip(parts).map(|(((file, frame), seen), parts)| {
-            let done = frame.and_then(|frame| {
-                let (size, objects) = seen.ok_or(FileError::Frame(frame.number))?;
-                let Frame { number, time, progress, pixels } = frame;
-                let frame = SeenFrame { number, time, size, objects, parts, progress };
-                Ok(Done { frame, pixels: keep_pixels.then_some(pixels) })
+        let batch =
+            batch.into_iter().zip(seen.into_iter().zip(sizes)).map(|((file, frame), (seen, size))| {
+                let done = frame.and_then(|frame| {
+                    let (seen, size) = seen.zip(size).ok_or(FileError::Frame(frame.number))?;
+                    let Frame { number, time, progress, pixels } = frame;
+                    let frame = SeenFrame { number, time, size, seen, progress };
+                    Ok(Done { frame, pixels: keep_pixels.then_some(pixels) })
+                });
+                (file, done)
             });
-            (file, done)
-        });
         if done.send(batch.collect()).is_err() {
             return Ok(());
         }
@@ -252,7 +242,7 @@ fn write(
     batches: &Receiver<Vec<Item<Done>>>,
     files: &[InputFile],
     gallery: Option<&Gallery>,
-    artists: &mut [Artist<'_>],
+    artists: &mut [Artist],
     report: &mut (impl FnMut(usize, &Result<SeenFrame, FileError>) -> io::Result<()> + Send),
 ) -> Result<(), DetectError> {
     for mut batch in batches {
@@ -271,7 +261,7 @@ fn draw_all(
     batch: &mut [Item<Done>],
     files: &[InputFile],
     gallery: &Gallery,
-    artists: &mut [Artist<'_>],
+    artists: &mut [Artist],
 ) -> Result<(), GalleryError> {
     let share = batch.len().div_ceil(artists.len().max(1)).max(1);
     std::thread::scope(|scope| {

@@ -4,11 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use slipstream_infer::objects::{ObjectFilter, attach};
-use slipstream_infer::{Analyzer, InferConfig, InferError, Region};
-use slipstream_meta::{ObjectMeta, Picture, Rect, Size};
+use slipstream_infer::{Analysis, Analyzer, InferConfig, InferError, Region};
+use slipstream_meta::{ObjectMeta, Picture, Rect};
 
-use super::draw::ObjectStyle;
-use super::{DetectError, SeenObject};
+use super::DetectError;
 
 /// A network that looks at objects.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ impl SecondStage {
     }
 
     /// Looks at the objects of each frame and adds what it finds, parts of objects behind all others.
-    fn look(&mut self, frames: &mut [(Picture<'_>, Vec<ObjectMeta>)]) -> Result<(), Box<InferError>> {
+    fn look(&mut self, frames: &mut [(Picture<'_>, &mut Vec<ObjectMeta>)]) -> Result<(), Box<InferError>> {
         let (mut regions, mut places) = (Vec::new(), Vec::new());
         for (frame, (picture, objects)) in frames.iter().enumerate() {
             let whole = Rect::of_size(picture.size());
@@ -55,33 +54,14 @@ impl SecondStage {
     }
 }
 
-/// Lets all stages look at what was seen on a batch of frames, `views` being their pictures. Returns the parts of objects that
-/// were found, for each frame.
+/// Lets all stages look at what was seen on a batch of frames, `views` being their pictures. What is found in an object comes
+/// behind all objects of its frame, as their part.
 pub(super) fn look(
     stages: &mut [SecondStage],
-    style: &ObjectStyle,
     views: &[Option<Picture<'_>>],
-    seen: &mut [Option<(Size, Vec<SeenObject>)>],
-) -> Result<Vec<Vec<ObjectMeta>>, DetectError> {
-    let mut parts = vec![Vec::new(); seen.len()];
-    if stages.is_empty() {
-        return Ok(parts);
-    }
-    let (mut frames, mut places) = (Vec::new(), Vec::new());
-    for ((view, seen), parts) in views.iter().zip(seen).zip(&mut parts) {
-        if let (Some(picture), Some((_, objects))) = (view, seen) {
-            frames.push((*picture, objects.iter().map(|object| style.object(object)).collect()));
-            places.push((objects, parts));
-        }
-    }
-    for stage in stages {
-        stage.look(&mut frames).map_err(DetectError::Detector)?;
-    }
-    for ((_, mut described), (objects, parts)) in frames.into_iter().zip(places) {
-        *parts = described.split_off(objects.len().min(described.len()));
-        for (object, described) in objects.iter_mut().zip(described) {
-            object.classifications = described.classifications;
-        }
-    }
-    Ok(parts)
+    seen: &mut [Option<Analysis>],
+) -> Result<(), DetectError> {
+    let both = views.iter().zip(seen).filter_map(|(view, seen)| Some((view.as_ref()?, seen.as_mut()?)));
+    let mut frames: Vec<_> = both.map(|(picture, seen)| (*picture, &mut seen.objects)).collect();
+    stages.iter_mut().try_for_each(|stage| stage.look(&mut frames)).map_err(DetectError::Network)
 }

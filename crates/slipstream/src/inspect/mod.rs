@@ -1,22 +1,23 @@
 //! What is in a model file, what reads its outputs, and a config to begin with.
 
+mod config;
 mod names;
 
-use std::fmt::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 
 use slipstream_infer::InferConfig;
-use slipstream_infer::config::{Dims, Model, ModelColorFormat, TensorOrder};
+use slipstream_infer::config::{Dims, Model, ModelColorFormat, NetworkType, TensorOrder};
 use slipstream_infer::engine::{EngineError, ModelFile};
-use slipstream_infer::parse::{self, Choice, Padding, ParseError, TensorInfo};
+use slipstream_infer::parse::{self, Choice, IMAGENET_BACKBONE, Padding, ParseError, Recipe, TensorInfo};
 use slipstream_meta::Size;
 
 use crate::models::catalogue::COCO;
 
 /// Size that a network of free size is taken for, unless its file or the caller tells: that of most published models.
 const USUAL_SIZE: Size = Size::new(640, 640);
-/// Boxes that are kept of a picture, the most confident ones.
-const TOP_K: u32 = 200;
+/// The same of classifiers: ImageNet's.
+const USUAL_SIZE_OF_CLASSIFIERS: Size = Size::new(224, 224);
 /// `cluster-mode` for NMS, and for none.
 const NMS: u32 = 2;
 const NO_CLUSTERING: u32 = 4;
@@ -55,6 +56,17 @@ pub enum Names {
     None,
 }
 
+/// What reads a model's outputs.
+#[derive(Debug)]
+pub enum Reader {
+    /// Those of a detector: a parser of boxes.
+    Boxes(Choice),
+    /// Those of a classifier: each output is an attribute.
+    Attributes,
+    /// Those of a segmentation network: the class of each pixel.
+    ClassMap(TensorOrder),
+}
+
 /// A model as it was found, and how it would be used.
 #[derive(Debug)]
 pub struct Inspection {
@@ -71,7 +83,7 @@ pub struct Inspection {
     /// How the input lies.
     pub order: TensorOrder,
     /// What reads its outputs, or why nothing does.
-    pub choice: Result<Choice, ParseError>,
+    pub reader: Result<Reader, ParseError>,
     /// `parse-bbox-func-name`, where the config names one.
     pub function: Option<String>,
     /// Number of classes, where it is known.
@@ -116,10 +128,13 @@ pub fn inspect(mut config: InferConfig, size: Option<Size>) -> Result<Inspection
     if let (0, Some(labels)) = (config.num_detected_classes, &labels) {
         config.num_detected_classes = u32::try_from(labels.len()).unwrap_or_default();
     }
-    let network = told.unwrap_or(USUAL_SIZE);
-    let choice = parse::choose(&config, &file.outputs_of_image(), network);
-    let of_parser = choice.as_ref().ok().and_then(|choice| choice.parser.classes());
-    let classes = Some(config.num_detected_classes as usize).filter(|&classes| classes > 0).or(of_parser);
+    let outputs = file.outputs_of_image();
+    let reader = reader(&config, &outputs, told.unwrap_or(USUAL_SIZE));
+    let usual = if let Ok(Reader::Attributes) = reader { USUAL_SIZE_OF_CLASSIFIERS } else { USUAL_SIZE };
+    let network = told.unwrap_or(usual);
+    let of_outputs = reader.as_ref().ok().and_then(|reader| reader.classes(&outputs));
+    let classes = Some(config.num_detected_classes as usize).filter(|&classes| classes > 0).or(of_outputs);
+    let labels = labels.or_else(|| names::so_many(&file.metadata, classes?));
     let (names, labels) = match labels {
         Some(labels) => (Names::Told, labels),
         None if classes == Some(COCO.len()) => (Names::Coco, COCO.map(str::to_owned).to_vec()),
@@ -134,12 +149,80 @@ pub fn inspect(mut config: InferConfig, size: Option<Size>) -> Result<Inspection
         size_is_assumed,
         channels,
         order,
-        choice,
+        reader,
         function,
         classes,
         labels,
         names,
     })
+}
+
+/// What reads the outputs: what the config says, and where it says nothing, what they look like.
+fn reader(config: &InferConfig, outputs: &[TensorInfo], network: Size) -> Result<Reader, ParseError> {
+    let order = || class_map_order(outputs).unwrap_or(config.segmentation_output_order);
+    match config.network_type {
+        NetworkType::Classifier => return Ok(Reader::Attributes),
+        NetworkType::Segmentation => return Ok(Reader::ClassMap(config.segmentation_output_order)),
+        NetworkType::Detector | NetworkType::InstanceSegmentation | NetworkType::Other => {}
+    }
+    match parse::choose(config, outputs, network) {
+        Ok(choice) => Ok(Reader::Boxes(choice)),
+        Err(ParseError::NoParser { looks_like: Some(NetworkType::Classifier), .. }) => Ok(Reader::Attributes),
+        Err(ParseError::NoParser { looks_like: Some(NetworkType::Segmentation), .. }) => {
+            Ok(Reader::ClassMap(order()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// How the class map lies: there are fewer classes than rows or columns.
+fn class_map_order(outputs: &[TensorInfo]) -> Option<TensorOrder> {
+    outputs.iter().find_map(|output| match *output.dims.as_slice() {
+        [first, _, last] => {
+            let is_last = last.is_some_and(|last| first.is_none_or(|first| last < first));
+            Some(if is_last { TensorOrder::Nhwc } else { TensorOrder::Nchw })
+        }
+        _ => None,
+    })
+}
+
+impl Reader {
+    /// What the published models of the kind take.
+    pub fn recipe(&self) -> &Recipe {
+        match self {
+            Self::Boxes(choice) => &choice.recipe,
+            Self::Attributes | Self::ClassMap(_) => &IMAGENET_BACKBONE,
+        }
+    }
+
+    /// How many classes the outputs tell apart, if they say so; of several attributes nothing is said.
+    fn classes(&self, outputs: &[TensorInfo]) -> Option<usize> {
+        match (self, outputs) {
+            (Self::Boxes(choice), _) => choice.parser.classes(),
+            (Self::Attributes, [output]) => output.dims.iter().copied().product(),
+            (Self::Attributes, _) => None,
+            (Self::ClassMap(order), outputs) => {
+                outputs.iter().find_map(|output| match *output.dims.as_slice() {
+                    [classes, _, _] if *order == TensorOrder::Nchw => classes,
+                    [_, _, classes] if *order == TensorOrder::Nhwc => classes,
+                    _ => None,
+                })
+            }
+        }
+    }
+
+    /// Its name, and the outputs that it reads.
+    fn name_and_outputs(&self) -> (&str, &str) {
+        match self {
+            Self::Boxes(choice) => (&choice.name, &choice.expects),
+            Self::Attributes => {
+                ("that of classifiers", "for each attribute a list of probabilities (network-type=1)")
+            }
+            Self::ClassMap(_) => {
+                ("that of segmentation networks", "a plane for each class, or of classes (network-type=2)")
+            }
+        }
+    }
 }
 
 /// The names in a config's label file.
@@ -150,83 +233,6 @@ fn of_config(config: &InferConfig) -> Option<Vec<String>> {
 }
 
 impl Inspection {
-    /// A config in nvinfer's format to begin with, for a file in `folder` whose labels are called `labels`; `None` if
-    /// nothing reads the model's outputs.
-    pub fn config_text(&self, folder: &Path, labels: &str) -> Option<String> {
-        let choice = self.choice.as_ref().ok()?;
-        let recipe = &choice.recipe;
-        let model = match (
-            self.path.parent().map(Path::canonicalize),
-            folder.canonicalize(),
-            self.path.file_name(),
-        ) {
-            (Some(Ok(parent)), Ok(folder), Some(name)) if parent == folder => PathBuf::from(name),
-            _ => self.path.canonicalize().unwrap_or_else(|_| self.path.clone()),
-        };
-        let mut text = String::new();
-        // A String takes all that is written.
-        let _ = self.write_config(&mut text, &model, labels, recipe);
-        Some(text)
-    }
-
-    fn write_config(
-        &self,
-        text: &mut String,
-        model: &Path,
-        labels: &str,
-        recipe: &parse::Recipe,
-    ) -> fmt::Result {
-        writeln!(text, "# Written by slipstream inspect. Pixels are fed {}.", fed_as(recipe))?;
-        writeln!(text, "[property]\ngie-unique-id=1\nonnx-file={}", model.display())?;
-        if !self.labels.is_empty() {
-            writeln!(text, "labelfile-path={labels}")?;
-        }
-        let Size { width, height } = self.size;
-        writeln!(text, "infer-dims={};{height};{width}", self.channels)?;
-        if self.order == TensorOrder::Nhwc {
-            writeln!(text, "# The input is height, width, channels.\nnetwork-input-order=1")?;
-        }
-        writeln!(
-            text,
-            "\n# Pixels: y = factor × (x − offset), x in 0…255.\nnet-scale-factor={}",
-            recipe.scale
-        )?;
-        let [a, b, c] = recipe.offsets;
-        if recipe.offsets != [0.0; 3] && self.channels > 1 {
-            writeln!(text, "offsets={a};{b};{c}")?;
-        }
-        writeln!(text, "# 0 RGB, 1 BGR, 2 GRAY\nmodel-color-format={}", self.color(recipe))?;
-        writeln!(text, "# 1 scales evenly and pads")?;
-        writeln!(text, "maintain-aspect-ratio={}", u8::from(recipe.padding != Padding::None))?;
-        writeln!(text, "symmetric-padding={}", u8::from(recipe.padding == Padding::Around))?;
-
-        writeln!(text, "\nnetwork-type=0")?;
-        match self.classes {
-            Some(classes) => writeln!(text, "num-detected-classes={classes}")?,
-            None => {
-                writeln!(
-                    text,
-                    "# The model does not tell how many classes it has.\nnum-detected-classes={}",
-                    COCO.len()
-                )?;
-            }
-        }
-        if let Some(function) = &self.function {
-            writeln!(text, "parse-bbox-func-name={function}")?;
-        }
-        match recipe.nms_iou {
-            Some(_) => writeln!(text, "# NMS\ncluster-mode={NMS}")?,
-            None => {
-                writeln!(text, "# The model gives one box for each object.\ncluster-mode={NO_CLUSTERING}")?;
-            }
-        }
-        writeln!(text, "\n[class-attrs-all]\npre-cluster-threshold={}", recipe.threshold)?;
-        if let Some(iou) = recipe.nms_iou {
-            writeln!(text, "nms-iou-threshold={iou}")?;
-        }
-        writeln!(text, "topk={TOP_K}")
-    }
-
     fn color(&self, recipe: &parse::Recipe) -> u8 {
         match recipe.color {
             _ if self.channels == 1 => 2,
@@ -276,13 +282,16 @@ impl fmt::Display for Inspection {
         let Size { width, height } = self.size;
         let assumed = if self.size_is_assumed { " (free; assumed, --size sets another)" } else { "" };
         writeln!(f, "size          {width}×{height}{assumed}")?;
-        let choice = match &self.choice {
-            Ok(choice) => choice,
+        let reader = match &self.reader {
+            Ok(reader) => reader,
             Err(error) => return writeln!(f, "parser        none\n\n{error}"),
         };
-        writeln!(f, "parser        {}: {}", choice.name, choice.expects)?;
-        for notice in &choice.notices {
-            writeln!(f, "              {notice}")?;
+        let (name, outputs) = reader.name_and_outputs();
+        writeln!(f, "parser        {name}: {outputs}")?;
+        if let Reader::Boxes(choice) = reader {
+            for notice in &choice.notices {
+                writeln!(f, "              {notice}")?;
+            }
         }
         let first: Vec<_> = self.labels.iter().take(NAMED).map(String::as_str).collect();
         let rest = if self.labels.len() > NAMED { ", …" } else { "" };
@@ -291,11 +300,16 @@ impl fmt::Display for Inspection {
             Names::Coco => format!(", as many as COCO has: {}{rest}", first.join(", ")),
             Names::None => ", without names".to_owned(),
         };
-        match self.classes {
-            Some(classes) => writeln!(f, "classes       {classes}{names}")?,
-            None => writeln!(f, "classes       the model does not tell how many: set num-detected-classes")?,
+        match (self.classes, reader) {
+            (Some(classes), _) => writeln!(f, "classes       {classes}{names}")?,
+            (None, Reader::Attributes) => {
+                writeln!(f, "classes       as many as values, one list for each attribute{names}")?;
+            }
+            (None, _) => {
+                writeln!(f, "classes       the model does not tell how many: set num-detected-classes")?;
+            }
         }
-        let recipe = &choice.recipe;
+        let recipe = reader.recipe();
         let color = ["RGB", "BGR", "gray"][usize::from(self.color(recipe)).min(2)];
         let padding = match recipe.padding {
             Padding::None => "stretched",
@@ -307,9 +321,12 @@ impl fmt::Display for Inspection {
             if recipe.offsets == [0.0; 3] { String::new() } else { format!(" − ({a}, {b}, {c})") };
         writeln!(f, "pixels        {color}, {} × (0…255{offsets}), {padding}", recipe.scale)?;
         writeln!(f, "              {}", fed_as(recipe))?;
-        match recipe.nms_iou {
-            Some(iou) => writeln!(f, "clustering    NMS at {iou} (cluster-mode={NMS})"),
-            None => writeln!(f, "clustering    none is needed (cluster-mode={NO_CLUSTERING})"),
+        match (reader, recipe.nms_iou) {
+            (Reader::Attributes | Reader::ClassMap(_), _) => Ok(()),
+            (Reader::Boxes(_), Some(iou)) => writeln!(f, "clustering    NMS at {iou} (cluster-mode={NMS})"),
+            (Reader::Boxes(_), None) => {
+                writeln!(f, "clustering    none is needed (cluster-mode={NO_CLUSTERING})")
+            }
         }
     }
 }

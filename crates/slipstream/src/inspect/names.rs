@@ -7,6 +7,14 @@ use slipstream_meta::Size;
 /// Keys of a model's metadata that hold names of classes, the most common first.
 const KEYS: [&str; 5] = ["names", "class_names", "classes", "labels", "id2label"];
 
+/// Key of PaddlePaddle's exporters: names of classes, or the characters that a reader of text knows.
+const NAMES_OR_CHARACTERS: &str = "character";
+
+/// The names of the classes in a model's metadata, if there are so many under a key that may mean something else.
+pub(super) fn so_many(metadata: &BTreeMap<String, String>, classes: usize) -> Option<Vec<String>> {
+    parse(metadata.get(NAMES_OR_CHARACTERS)?).filter(|names| names.len() == classes)
+}
+
 /// The names of the classes in a model's metadata.
 pub(super) fn labels(metadata: &BTreeMap<String, String>) -> Option<Vec<String>> {
     KEYS.into_iter().find_map(|key| parse(metadata.get(key)?)).filter(|labels| !labels.is_empty())
@@ -105,6 +113,14 @@ mod tests {
         for broken in ["{0: 'a}", "{0 'a'}", "{x: 'a'}", "[1, 2]", "{9999999: 'a'}", "{}"] {
             assert_eq!(names(broken), None, "{broken}");
         }
+    }
+
+    #[test]
+    fn characters_are_names_if_there_are_as_many() {
+        let metadata = BTreeMap::from([("character".to_owned(), "0\n90\n180\n270".to_owned())]);
+        assert_eq!(so_many(&metadata, 4).unwrap(), ["0", "90", "180", "270"]);
+        assert_eq!(so_many(&metadata, 6), None);
+        assert_eq!(labels(&metadata), None);
     }
 
     #[test]
