@@ -249,7 +249,10 @@ impl Tracker {
             }
             let known = self.targets.get(..old).unwrap_or_default();
             if config.max_overlap_of_new < 1.0
-                && known.iter().any(|target| target.rect.iou(&candidate.rect) > config.max_overlap_of_new)
+                && known.iter().any(|target| {
+                    target.rect.iou(&candidate.rect) > config.max_overlap_of_new
+                        && !config.association.tells_apart(target, candidate)
+                })
             {
                 continue;
             }

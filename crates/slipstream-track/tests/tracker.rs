@@ -62,6 +62,32 @@ fn a_class_of_which_the_detector_is_never_sure_gets_numbers_as_others_do() {
 }
 
 #[test]
+fn who_comes_out_where_another_was_hidden_is_told_from_it_by_its_looks() {
+    let looking = |rect: Rect, embedding: [f32; 3]| {
+        vec![Detection { embedding: Some(Arc::new(embedding)), ..sure(rect) }]
+    };
+    let (red, blue) = ([0.9, 0.1, 0.1], [0.1, 0.1, 0.9]);
+    // Hidden for a few frames, and found exactly where it is expected: the same, another, and one without looks.
+    for (comes_out, is_same) in [(looking(walker(25), red), true), (looking(walker(25), blue), false)]
+        .into_iter()
+        .chain([(vec![sure(walker(25))], true)])
+    {
+        let mut tracker = tracker("slip");
+        let mut last = Vec::new();
+        for frame in 0..40 {
+            let found: Vec<_> = match frame {
+                0..20 => looking(walker(frame), red),
+                20..25 => Vec::new(),
+                _ => comes_out.iter().map(|d| Detection { rect: walker(frame), ..d.clone() }).collect(),
+            };
+            last =
+                tracker.update(&Frame::new(SIZE, frame, &found)).live.iter().map(|track| track.id).collect();
+        }
+        assert_eq!(last, [if is_same { 1 } else { 2 }], "{comes_out:?}");
+    }
+}
+
+#[test]
 fn a_track_is_tentative_then_confirmed_then_a_shadow_then_terminated() {
     let config = TrackerConfig {
         max_shadow: 4,

@@ -35,6 +35,13 @@ pub enum Association {
     Slip(Slip),
 }
 
+impl Association {
+    /// Whether a detection in a target's place is something else by its looks.
+    pub(crate) fn tells_apart(&self, target: &Target, candidate: &Candidate) -> bool {
+        matches!(self, Self::Slip(slip) if slip.is_other(target, candidate))
+    }
+}
+
 /// A detection that may be matched.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate {

@@ -89,12 +89,9 @@ impl Slip {
         let always = |_: &Target, _: &Candidate| true;
         let overlap = |t: &Target, c: &Candidate| grown_iou(&t.rect, &c.rect, self.buffer);
         let is_old = |t: &Target| t.state != TrackState::Tentative;
-        // Where something was out of sight, something else may come out.
-        let may_be = |t: &Target, c: &Candidate| {
-            t.misses == 0 || t.similarity(c).is_none_or(|similarity| similarity >= self.other)
+        let unless_other = |t: &Target, c: &Candidate, worth: f32| {
+            if worth > 0.0 && !self.is_other(t, c) { worth } else { 0.0 }
         };
-        let unless_other =
-            |t: &Target, c: &Candidate, worth: f32| if worth > 0.0 && may_be(t, c) { worth } else { 0.0 };
 
         scene.round(is_old, is_high, |t, c| unless_other(t, c, self.worth(t, c)), always);
         scene.round(
@@ -126,6 +123,11 @@ impl Slip {
             );
             scene.check_class = true;
         }
+    }
+
+    /// Whether a detection is told from a target by its looks: where something was out of sight, something else may come out.
+    pub(crate) fn is_other(&self, t: &Target, c: &Candidate) -> bool {
+        t.misses > 0 && t.similarity(c).is_some_and(|similarity| similarity < self.other)
     }
 
     /// What a pair is worth in the first round.
