@@ -4,6 +4,7 @@ use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::Mutex;
 use slipstream_buffer::meta::{Batch, nvmm_caps};
 
+use super::control::{self, Control, Place, takes};
 use super::rest::{Camera, Stream, Streams};
 use super::server::Server;
 use crate::basics::bin::make;
@@ -55,15 +56,6 @@ static PROPERTIES: LazyLock<Vec<Property>> = LazyLock::new(|| {
     }
     all
 });
-
-/// Whether a whole number is in the range of a property; other values always are.
-fn takes(spec: &glib::ParamSpec, value: &glib::Value) -> bool {
-    let range = spec.downcast_ref::<glib::ParamSpecInt>().map(|spec| spec.minimum()..=spec.maximum());
-    match (range, value.get::<i32>()) {
-        (Some(range), Ok(number)) => range.contains(&number),
-        _ => true,
-    }
-}
 
 /// A source that is there.
 struct Source {
@@ -318,16 +310,52 @@ impl Streams for NvMultiUriSrcBin {
         self.frames.lock().clone()
     }
 
-    fn set_mux(&self, property: &str, value: i64) -> Result<(), String> {
-        let mux = self.mux.lock().clone().ok_or("there is no multiplexer")?;
-        let wrong = || format!("{property} cannot be {value}");
-        match mux.property_type(property) {
-            Some(glib::Type::I32) => {
-                mux.set_property(property, i32::try_from(value).ok().filter(|v| *v >= -1).ok_or_else(wrong)?);
-            }
-            Some(glib::Type::U32) => mux.set_property(property, u32::try_from(value).map_err(|_| wrong())?),
-            _ => return Err(wrong()),
+    fn control(&self, control: &Control, stream: &str, value: &str) -> Result<(), String> {
+        let Control { place, property, .. } = *control;
+        if place == Place::Mux {
+            let mux = self.mux.lock().clone().ok_or("there is no multiplexer")?;
+            return control::set(&mux, property, value);
         }
+        let source = {
+            let sources = self.sources.lock();
+            let is_it =
+                |source: &&Source| source.stream.id == stream || stream.parse() == Ok(source.stream.source);
+            let source =
+                sources.iter().find(is_it).map(|source| (source.stream.source, source.element.clone()));
+            source.ok_or_else(|| format!("there is no stream {stream:?}"))?
+        };
+        let (number, element) = source;
+        let elements = match place {
+            Place::Source(kind) => element
+                .downcast_ref::<gst::Bin>()
+                .map(|bin| control::inside(bin, &[kind]))
+                .unwrap_or_default(),
+            Place::Behind(kinds) => {
+                let src = self.src.lock().clone();
+                src.map(|src| control::behind(src.upcast_ref(), number, kinds)).unwrap_or_default()
+            }
+            Place::Mux => Vec::new(),
+        };
+        if elements.is_empty() {
+            return Err(format!("no element of stream {stream} has {property}"));
+        }
+        elements.iter().try_for_each(|element| control::set(element, property, value))
+    }
+
+    fn quit(&self) -> Result<(), String> {
+        gst::info!(CAT, imp = self, "all sources are ended");
+        let mux = self.mux.lock().clone().ok_or("there is no multiplexer")?;
+        mux.set_property("drop-pipeline-eos", false);
+        let pads: Vec<_> = self.sources.lock().iter().map(|source| source.pad.clone()).collect();
+        if pads.is_empty() {
+            return Err("there is no source that could end".into());
+        }
+        // Their threads may be in these pads for long; nobody who asks over HTTP waits for that.
+        self.obj().call_async(move |_| {
+            for pad in pads {
+                pad.send_event(gst::event::Eos::new());
+            }
+        });
         Ok(())
     }
 }

@@ -12,6 +12,7 @@
 
 use gst::{glib, prelude::*};
 
+mod control;
 mod imp;
 mod rest;
 mod server;

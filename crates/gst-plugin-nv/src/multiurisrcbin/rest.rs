@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::control::{CONTROLS, Control};
+
 /// A source that is to be added or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Camera {
@@ -35,11 +37,16 @@ pub(super) trait Streams {
     fn is_playing(&self) -> bool;
     /// Frames that have come of each source.
     fn frames(&self) -> Vec<(u32, u64)>;
-    /// Sets a property of the multiplexer.
+    /// Sets something for the source `stream`, a number or the id of a source.
     ///
     /// # Errors
     /// As [`add`](Self::add).
-    fn set_mux(&self, property: &str, value: i64) -> Result<(), String>;
+    fn control(&self, control: &Control, stream: &str, value: &str) -> Result<(), String>;
+    /// Ends all sources.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    fn quit(&self) -> Result<(), String>;
 }
 
 /// What is sent back.
@@ -51,25 +58,13 @@ pub(super) struct Answer {
 
 const BASE: &str = "/api/v1/";
 /// What DeepStream offers that is not there.
-const NOT_THERE: [&str; 22] = [
+const NOT_THERE: [&str; 10] = [
     "roi/update",
-    "dec/drop-frame-interval",
-    "dec/skip-frames",
     "dec/low-latency-mode",
-    "enc/bitrate",
-    "enc/force-idr",
-    "enc/force-intra",
     "enc/iframe-interval",
-    "infer/set-interval",
     "inferserver/set-interval",
     "nvtracker/config-path",
-    "conv/srccrop",
-    "conv/destcrop",
-    "conv/interpolation-method",
-    "conv/flip-method",
-    "osd/process-mode",
     "analytics/reload-config",
-    "app/quit",
     "generate_text_embeddings",
     "generate_image_embeddings",
     "stream/status",
@@ -115,18 +110,13 @@ pub(super) fn answer(method: &str, path: &str, body: &[u8], streams: &dyn Stream
     let playing = streams.is_playing();
     let health =
         |reason: &str, key: &str| Answer::new(200, reason).with("health-info", json!({ key: yes(playing) }));
+    let control = CONTROLS.iter().find(|control| control.path == name);
+    if let Some(control) = control.filter(|_| method == "POST") {
+        return set(control, body, streams);
+    }
     match (method, name) {
         ("POST", "stream/add" | "stream/remove") => change(name, body, streams),
-        ("POST", "mux/batched-push-timeout") => set_mux(
-            body,
-            "batched_push_timeout",
-            "batched-push-timeout",
-            "BATCHED_PUSH_TIMEOUT_UPDATE",
-            streams,
-        ),
-        ("POST", "mux/max-latency") => {
-            set_mux(body, "max_latency", "max-latency", "MAX_LATENCY_UPDATE", streams)
-        }
+        ("POST", "app/quit") => quit(body, streams),
         ("GET", "stream/get-stream-info") => {
             let all = streams.streams();
             let list: Vec<Value> = all
@@ -157,7 +147,7 @@ pub(super) fn answer(method: &str, path: &str, body: &[u8], streams: &dyn Stream
         (_, name) if NOT_THERE.contains(&name) => {
             Answer::new(501, format!("{name} is not there: set the element's property instead"))
         }
-        (_, "stream/add" | "stream/remove" | "mux/batched-push-timeout" | "mux/max-latency") => {
+        (_, name) if is_post(name) => {
             Answer::new(405, format!("{method} is not allowed for {path}: use POST"))
         }
         (
@@ -213,21 +203,52 @@ fn change(path: &str, body: &[u8], streams: &dyn Streams) -> Answer {
     }
 }
 
-fn set_mux(body: &[u8], key: &str, property: &str, word: &str, streams: &dyn Streams) -> Answer {
+/// Whether something is changed at `name`.
+fn is_post(name: &str) -> bool {
+    ["stream/add", "stream/remove", "app/quit"].contains(&name)
+        || CONTROLS.iter().any(|control| control.path == name)
+}
+
+fn set(control: &Control, body: &[u8], streams: &dyn Streams) -> Answer {
+    let Control { key, word, .. } = control;
     let body: Value = match serde_json::from_slice(body) {
         Ok(body) => body,
         Err(err) => return Answer::new(400, format!("{word}_FAIL, error: {err}")),
     };
-    let number = body.get("stream").and_then(|stream| {
-        let value = stream.get(key).or_else(|| stream.get("value"))?;
-        value.as_i64().or_else(|| value.as_str()?.parse().ok())
-    });
-    let Some(number) = number else {
-        return Answer::new(400, format!("{word}_FAIL, error: \"stream\" holds no number {key}"));
+    let value = |stream: &Value| match stream.get(key).or_else(|| stream.get("value"))? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(on) => Some(on.to_string()),
+        _ => None,
     };
-    match streams.set_mux(property, number) {
+    let Some((stream, value)) = body.get("stream").and_then(|stream| Some((stream, value(stream)?))) else {
+        return Answer::new(400, format!("{word}_FAIL, error: \"stream\" holds no value {key}"));
+    };
+    match streams.control(control, &text(stream, "stream_id"), &value) {
         Ok(()) => Answer::new(200, format!("{word}_SUCCESS")),
         Err(why) => Answer::new(500, format!("{word}_FAIL, {why}")),
+    }
+}
+
+/// Ends everything, if the body says so.
+fn quit(body: &[u8], streams: &dyn Streams) -> Answer {
+    let body: Value = match serde_json::from_slice(body) {
+        Ok(body) => body,
+        Err(err) => return Answer::new(400, format!("QUIT_FAIL, error: {err}")),
+    };
+    let wanted = body.get("stream").or_else(|| body.get("app")).unwrap_or(&body).get("app_quit");
+    let is_wanted = match wanted {
+        Some(Value::Bool(wanted)) => *wanted,
+        Some(Value::Number(number)) => number.as_i64().is_some_and(|number| number != 0),
+        Some(Value::String(text)) => matches!(text.as_str(), "1" | "true"),
+        _ => false,
+    };
+    if !is_wanted {
+        return Answer::new(400, "QUIT_FAIL, error: app_quit is not 1");
+    }
+    match streams.quit() {
+        Ok(()) => Answer::new(200, "QUIT_SUCCESS"),
+        Err(why) => Answer::new(500, format!("QUIT_FAIL, {why}")),
     }
 }
 
@@ -269,8 +290,13 @@ mod tests {
             vec![(0, 12)]
         }
 
-        fn set_mux(&self, property: &str, value: i64) -> Result<(), String> {
-            (value >= -1).then_some(()).ok_or_else(|| format!("{property} cannot be {value}"))
+        fn control(&self, control: &Control, stream: &str, value: &str) -> Result<(), String> {
+            let is_there = stream == "0" && value == "40000";
+            is_there.then_some(()).ok_or_else(|| format!("{} cannot be {value}", control.property))
+        }
+
+        fn quit(&self) -> Result<(), String> {
+            Ok(())
         }
     }
 
@@ -350,6 +376,24 @@ mod tests {
         );
         let body = br#"{"stream": {"stream_id": "0", "batched_push_timeout": 40000}}"#;
         assert_eq!(said(&answer("POST", "/api/v1/mux/batched-push-timeout", body, &fake)).0, 200);
+    }
+
+    #[test]
+    fn what_can_be_set_is_set_under_its_key() {
+        let post = |path: &str, body: &str| {
+            said(&answer("POST", &format!("/api/v1/{path}"), body.as_bytes(), &Fake::default()))
+        };
+        for Control { path, key, word, .. } in CONTROLS {
+            let body = |value: &str| format!(r#"{{"stream": {{"stream_id": "0", "{key}": {value}}}}}"#);
+            assert_eq!(post(path, &body("40000")), (200, format!("{word}_SUCCESS")));
+            assert_eq!(post(path, &body("\"40000\"")).0, 200, "as a text");
+            assert!(post(path, &body("7")).1.starts_with(&format!("{word}_FAIL, ")));
+            assert_eq!(post(path, r#"{"stream": {"stream_id": "0"}}"#).0, 400);
+            assert_eq!(said(&answer("GET", &format!("/api/v1/{path}"), b"", &Fake::default())).0, 405);
+        }
+        assert_eq!(post("app/quit", r#"{"app_quit": true}"#), (200, "QUIT_SUCCESS".into()));
+        assert_eq!(post("app/quit", r#"{"stream": {"app_quit": 1}}"#).0, 200);
+        assert_eq!(post("app/quit", "{}").0, 400);
     }
 
     proptest::proptest! {
