@@ -5,14 +5,16 @@ use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::{Condvar, Mutex};
 
 use super::looping::{Fate, Loop};
-use super::properties::{COMMON, OWN, protocols};
+use super::properties::{COMMON, OWN, STATUS, protocols};
+use super::record::Recorder;
+use super::signals;
 use super::watchdog::{Patience, Verdict, Watchdog};
 use crate::basics::bin::{make, set};
 use crate::basics::properties::{Settings, specs};
 use crate::event::StreamEvent;
 use crate::query::Number;
 
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
         "nvurisrcbin",
         gst::DebugColorFlags::empty(),
@@ -47,16 +49,19 @@ struct State {
 
 /// Instance data of [`super::NvUriSrcBin`].
 pub struct NvUriSrcBin {
-    settings: Settings,
+    pub(super) settings: Settings,
     state: Mutex<State>,
     guard: Mutex<Option<Arc<Guard>>>,
+    pub(super) recorder: Mutex<Option<Arc<Recorder>>>,
 }
 
 /// Why a source cannot be set up.
 #[derive(Debug, thiserror::Error)]
-enum SetupError {
+pub(super) enum SetupError {
     #[error("property \"uri\" is not set")]
     NoUri,
+    #[error("Invalid path specified for smart-rec-dir-path: {0}")]
+    Folder(String),
     #[error(transparent)]
     Missing(#[from] crate::basics::bin::Missing),
     #[error(transparent)]
@@ -64,7 +69,7 @@ enum SetupError {
 }
 
 impl NvUriSrcBin {
-    fn is_rtsp(&self) -> bool {
+    pub(super) fn is_rtsp(&self) -> bool {
         let uri = self.settings.text("uri").unwrap_or_default();
         match self.settings.number::<i32>("type") {
             TYPE_RTSP => true,
@@ -264,6 +269,9 @@ impl NvUriSrcBin {
         let factory = element.factory().map(|factory| factory.name().to_string()).unwrap_or_default();
         match factory.as_str() {
             "nvv4l2decoder" => {
+                if let (Some(recorder), Some(sink)) = (&*self.recorder.lock(), element.static_pad("sink")) {
+                    recorder.watch(&sink);
+                }
                 for name in
                     ["drop-frame-interval", "low-latency-mode", "num-extra-surfaces", "gpu-id", "sei-uuid"]
                 {
@@ -299,6 +307,7 @@ impl NvUriSrcBin {
     }
 
     fn start(&self) -> Result<(), SetupError> {
+        *self.recorder.lock() = self.recorder()?;
         self.connect()?;
         if !self.is_rtsp() {
             return Ok(());
@@ -453,7 +462,12 @@ impl ObjectSubclass for NvUriSrcBin {
     type ParentType = gst::Bin;
 
     fn new() -> Self {
-        Self { settings: Settings::new(&[OWN, COMMON]), state: Mutex::default(), guard: Mutex::default() }
+        Self {
+            settings: Settings::new(&[OWN, COMMON]),
+            state: Mutex::default(),
+            guard: Mutex::default(),
+            recorder: Mutex::default(),
+        }
     }
 }
 
@@ -470,35 +484,15 @@ impl ObjectImpl for NvUriSrcBin {
     }
 
     fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        if pspec.name() == STATUS {
+            let recorder = self.recorder.lock().clone();
+            return recorder.is_some_and(|recorder| recorder.is_recording()).to_value();
+        }
         self.settings.value(id).unwrap_or_else(|| pspec.default_value().clone())
     }
 
     fn signals() -> &'static [glib::subclass::Signal] {
-        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
-            let not_there = |args: &[glib::Value]| {
-                if let Some(Ok(bin)) = args.first().map(glib::Value::get::<super::NvUriSrcBin>) {
-                    gst::warning!(CAT, obj = bin, "recording is not there: nothing is recorded");
-                }
-                None
-            };
-            use glib::Type;
-            let action = glib::SignalFlags::ACTION | glib::SignalFlags::RUN_LAST;
-            vec![
-                glib::subclass::Signal::builder("start-sr")
-                    .flags(action)
-                    .param_types([Type::POINTER, Type::U32, Type::U32, Type::POINTER])
-                    .class_handler(not_there)
-                    .build(),
-                glib::subclass::Signal::builder("stop-sr")
-                    .flags(action)
-                    .param_types([Type::U32])
-                    .class_handler(not_there)
-                    .build(),
-                glib::subclass::Signal::builder("sr-done")
-                    .param_types([Type::POINTER, Type::POINTER])
-                    .build(),
-            ]
-        });
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(signals::signals);
         &SIGNALS
     }
 
@@ -566,6 +560,10 @@ impl ElementImpl for NvUriSrcBin {
         let result = self.parent_change_state(transition);
         if transition == gst::StateChange::PausedToReady {
             self.clear();
+            let recorder = self.recorder.lock().take();
+            if let Some(recorder) = recorder {
+                recorder.close();
+            }
         }
         result
     }

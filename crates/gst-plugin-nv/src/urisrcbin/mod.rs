@@ -1,6 +1,6 @@
 //! `nvurisrcbin`: decoded frames from a URI, in DeepStream's caps.
 //!
-//! Files may loop; cameras are connected to again when they fall silent or fail.
+//! Files may loop; cameras are connected to again when they fall silent or fail, and what they send can be recorded.
 //!
 //! # Example
 //!
@@ -14,6 +14,8 @@ use gst::{glib, prelude::*};
 mod imp;
 mod looping;
 pub(crate) mod properties;
+mod record;
+mod signals;
 mod watchdog;
 
 glib::wrapper! {

@@ -1,6 +1,7 @@
 //! What can be set on `nvurisrcbin`.
 
-use crate::basics::properties::{Choice, Property};
+use super::record::{Container, RecordSettings};
+use crate::basics::properties::{Choice, Property, Settings};
 
 static MEMORY: Choice = Choice::new(
     c"GstNvurisrcbinCudaDecMemType",
@@ -90,6 +91,32 @@ pub(super) fn protocols(number: i32) -> Option<&'static str> {
     })
 }
 
+/// Seconds of `smart-rec-cache`.
+const CACHE: u32 = 20;
+/// Whether a recording is under way, which is read only.
+pub(super) const STATUS: &str = "smart-rec-status";
+
+/// How is to be recorded; what is wrong with the folder.
+pub(super) fn record_settings(settings: &Settings) -> Result<RecordSettings, String> {
+    let folder = settings.text("smart-rec-dir-path").ok_or("it is not set")?;
+    if !std::path::Path::new(&folder).is_dir() {
+        return Err(format!("{folder} is no folder"));
+    }
+    let prefix = settings.text("smart-rec-file-prefix").unwrap_or_default();
+    let mut caches =
+        ["smart-rec-cache", "smart-rec-video-cache"].map(|name| settings.number(name)).into_iter();
+    Ok(RecordSettings {
+        folder: folder.into(),
+        prefix: format!("{prefix}_{}", settings.number::<i64>("source-id")),
+        container: match settings.number("smart-rec-container") {
+            1 => Container::Mkv,
+            _ => Container::Mp4,
+        },
+        cache: caches.find(|seconds| *seconds != CACHE).unwrap_or(CACHE),
+        default_duration: settings.number("smart-rec-default-duration"),
+    })
+}
+
 /// Of a source by itself.
 pub(crate) const OWN: &[Property] = &[
     Property::text("uri", None, "URI of the source"),
@@ -136,15 +163,26 @@ pub(crate) const COMMON: &[Property] = &[
     Property::bool("file-loop", false, "Play files over and over"),
     Property::bool("disable-passthrough", false, "Passed to nvvideoconvert"),
     Property::bool("disable-audio", true, "Leave audio out"),
-    Property::choice("smart-record", &RECORD, 0, "Recording: not there"),
-    Property::text("smart-rec-dir-path", None, "Recording: not there"),
-    Property::text("smart-rec-file-prefix", Some("Smart_Record"), "Recording: not there"),
-    Property::uint("smart-rec-video-cache", 0, u32::MAX, 20, "Recording: not there"),
-    Property::uint("smart-rec-cache", 0, u32::MAX, 20, "Recording: not there"),
-    Property::choice("smart-rec-container", &CONTAINER, 0, "Recording: not there"),
-    Property::choice("smart-rec-mode", &RECORD_MODE, 0, "Recording: not there"),
-    Property::uint("smart-rec-default-duration", 0, u32::MAX, 20, "Recording: not there"),
-    Property::bool("smart-rec-status", false, "Recording: not there"),
+    Property::choice(
+        "smart-record",
+        &RECORD,
+        0,
+        "Keep what an RTSP camera sends, and record it when told to",
+    ),
+    Property::text("smart-rec-dir-path", None, "Folder of the recordings"),
+    Property::text("smart-rec-file-prefix", Some("Smart_Record"), "What names of recordings begin with"),
+    Property::uint("smart-rec-video-cache", 0, u32::MAX, CACHE, "Old name of smart-rec-cache"),
+    Property::uint(
+        "smart-rec-cache",
+        0,
+        u32::MAX,
+        CACHE,
+        "Seconds that are kept, for recordings to begin with",
+    ),
+    Property::choice("smart-rec-container", &CONTAINER, 0, "Kind of files"),
+    Property::choice("smart-rec-mode", &RECORD_MODE, 0, "What is recorded: video works"),
+    Property::uint("smart-rec-default-duration", 0, u32::MAX, 20, "Seconds of a recording that is told none"),
+    Property::bool(STATUS, false, "Whether a recording is under way"),
     Property::bool("extract-sei-type5-data", false, "Read SEI messages: without effect"),
     Property::text("sei-uuid", None, "Which SEI messages: without effect"),
     Property::text("ipc-socket-path", None, "Without effect"),
