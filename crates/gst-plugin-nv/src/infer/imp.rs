@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use gst::{glib, prelude::*};
@@ -8,7 +9,7 @@ use gstslipstream::infer::{Network, SlipInfer, SlipInferImpl};
 use parking_lot::Mutex;
 use slipstream_infer::InferConfig;
 use slipstream_infer::config::{Notice, ProcessMode};
-use slipstream_infer::model::missing_sample;
+use slipstream_infer::model::{SampleConfig, missing_sample, sample_config};
 use slipstream_infer::schedule::Policy;
 
 use super::dialect::DeepStream;
@@ -74,7 +75,19 @@ fn tell(notices: &[Notice]) {
 
 impl NvInfer {
     fn read(&self, path: &str) -> Result<InferConfig, String> {
-        let (config, notices) = InferConfig::load(path).map_err(|err| err.to_string())?;
+        let own = match sample_config(Path::new(path)) {
+            Some(SampleConfig::Own(own)) => {
+                eprintln!(
+                    "{}: config-file-path={path} is not there, {} is taken",
+                    self.obj().name(),
+                    own.display()
+                );
+                Some(own)
+            }
+            _ => None,
+        };
+        let place = own.as_deref().unwrap_or(Path::new(path));
+        let (config, notices) = InferConfig::load(place).map_err(|err| err.to_string())?;
         tell(&notices);
         Ok(config)
     }
@@ -104,19 +117,29 @@ impl NvInfer {
         Ok(config)
     }
 
+    /// Lets everything pass, for want of what the samples' second stages need.
+    fn be_absent(&self, why: &str) {
+        let message = format!("{why}: this stage looks at no object");
+        eprintln!("{message}");
+        gst::element_imp_warning!(self, gst::ResourceError::NotFound, ["{message}"]);
+        self.asked.lock().is_absent = true;
+    }
+
     /// Loads the network that is asked for.
     fn open(&self) -> Result<(), gst::ErrorMessage> {
+        let path = self.settings.text("config-file-path").unwrap_or_default();
+        if sample_config(Path::new(&path)) == Some(SampleConfig::SecondStage) {
+            self.be_absent(&format!("{path} is one of DeepStream's sample configs, and not here"));
+            return Ok(());
+        }
         let mut config = self.config()?;
         let absent = missing_sample(&config).filter(|_| config.process_mode == ProcessMode::Secondary);
         if let Some(path) = absent {
-            let message = format!(
-                "{}: {} is one of DeepStream's sample models, and not here: this stage looks at no object",
+            self.be_absent(&format!(
+                "{}: {} is one of DeepStream's sample models, and not here",
                 config.path.display(),
                 path.display()
-            );
-            eprintln!("{message}");
-            gst::element_imp_warning!(self, gst::ResourceError::NotFound, ["{message}"]);
-            self.asked.lock().is_absent = true;
+            ));
             return Ok(());
         }
         // Programs for DeepStream often have batches of one frame, whatever the number of cameras.

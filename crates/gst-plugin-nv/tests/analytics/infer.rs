@@ -117,6 +117,20 @@ fn a_second_stage_whose_sample_model_is_not_here_lets_objects_pass() {
     let mut second = harness(&secondary, &nvmm("NV12", FRAME), "video/x-raw(memory:NVMM)");
     assert_eq!(counts(&meta(&second.push_and_pull(found).unwrap())), [1, 1]);
 
+    // nor need its config be here; that of the first stage is our own
+    let below = "/no/such/deepstream-5.0/samples/configs/deepstream-app";
+    let found = first.push_and_pull(batch(&[1, 4], 1)).unwrap();
+    let secondary = element("nvinfer");
+    secondary.set_property("config-file-path", format!("{below}/config_infer_secondary_carcolor.txt"));
+    let mut second = harness(&secondary, &nvmm("NV12", FRAME), "video/x-raw(memory:NVMM)");
+    assert_eq!(counts(&meta(&second.push_and_pull(found).unwrap())), [1, 1]);
+    for (name, is_here) in [("config_infer_primary.txt", true), ("config_infer_primary_mine.txt", false)] {
+        let primary = element("nvinfer");
+        primary.set_property("config-file-path", format!("{below}/{name}"));
+        assert_eq!(primary.set_state(gst::State::Paused).is_ok(), is_here, "{name}");
+        primary.set_state(gst::State::Null).unwrap();
+    }
+
     // of any other model, and of a first stage, that is an error
     for wrong in [
         text.replace("samples/models/Secondary_Else", "mine"),

@@ -17,6 +17,12 @@ const PRIMARY_DETECTOR: &str = "Primary_Detector";
 const SECONDARY: &str = "Secondary_";
 /// The detector in the box, in the order in which it is looked for. It tells the same four classes apart.
 const IN_THE_BOX: [&str; 2] = ["street-int8.ini", "street.ini"];
+/// Where sample configs lie below DeepStream's folder.
+const SAMPLE_CONFIGS: [&str; 2] = ["samples", "configs"];
+/// Names of the config files of the samples' second stages begin with this.
+const SECONDARY_CONFIG: &str = "config_infer_secondary_";
+/// Our own configs under DeepStream's names, beside the folder of the models: installed, and in the source tree.
+const OWN_CONFIGS: [&str; 2] = ["deepstream", "examples/deepstream"];
 /// Below a folder for data (XDG Base Directory Specification 0.8).
 const BELOW_DATA: &str = "slipstream/models";
 /// The user's folder for data, below the home folder, where `XDG_DATA_HOME` names none.
@@ -154,6 +160,32 @@ fn stand_in(config: &mut InferConfig, folders: &[PathBuf]) -> Option<Notice> {
         in_box.display()
     );
     Some(Notice { location, message })
+}
+
+/// What there is in place of one of DeepStream's sample configs (below `samples/configs`) that is not there.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SampleConfig {
+    /// One of our own of the same name.
+    Own(PathBuf),
+    /// Nothing: it is of a second stage, whose models cannot be had.
+    SecondStage,
+}
+
+/// Where the config file `path` is meant to be one of DeepStream's samples and is not there: what is taken instead.
+pub fn sample_config(path: &Path) -> Option<SampleConfig> {
+    if path.exists() {
+        return None;
+    }
+    let names: Vec<_> = path.iter().collect();
+    names.windows(SAMPLE_CONFIGS.len()).find(|pair| pair.iter().eq(SAMPLE_CONFIGS.map(OsStr::new).iter()))?;
+    let name = path.file_name()?;
+    if name.to_string_lossy().starts_with(SECONDARY_CONFIG) {
+        return Some(SampleConfig::SecondStage);
+    }
+    let folders = folders();
+    let beside = folders.iter().filter_map(|models| models.parent());
+    let mut files = beside.flat_map(|folder| OWN_CONFIGS.map(|own| folder.join(own).join(name)));
+    files.find(|file| file.is_file()).map(SampleConfig::Own)
 }
 
 /// A file that is there, for one of DeepStream's samples that is not.

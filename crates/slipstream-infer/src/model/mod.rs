@@ -17,7 +17,7 @@ use prost::Message;
 
 pub use caffe::CaffeError;
 pub use int8::{CalibrationTable, TableError};
-pub use locate::{folders, locate, missing_sample};
+pub use locate::{SampleConfig, folders, locate, missing_sample, sample_config};
 
 use self::proto::onnx::ModelProto;
 use self::proto::onnx::tensor_proto::DataLocation;
