@@ -135,7 +135,7 @@ pub enum ParseError {
         /// The config file, at `parse-bbox-func-name` if that is set.
         location: Location,
         /// The function that the config names.
-        function: Option<String>,
+        function: Option<Box<str>>,
         /// The model's outputs.
         found: Vec<TensorInfo>,
         /// Another type of network that has such outputs.
@@ -193,7 +193,7 @@ pub enum ParseError {
     },
 }
 
-fn named(function: &Option<String>) -> String {
+fn named(function: &Option<Box<str>>) -> String {
     function.as_ref().map(|name| format!(" (parse-bbox-func-name={name})")).unwrap_or_default()
 }
 
@@ -299,7 +299,7 @@ pub fn choose(config: &InferConfig, outputs: &[TensorInfo], network: Size) -> Re
     let listed = kinds::all().filter(|kind| known.is_none_or(|function| kind.functions.contains(&function)));
     Err(ParseError::NoParser {
         location: config.location("parse-bbox-func-name"),
-        function: config.parse_bbox_func_name.clone(),
+        function: function.map(Box::from),
         looks_like: outputs::other_type(&wanted).filter(|_| function.is_none()),
         found: wanted,
         needs,
