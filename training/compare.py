@@ -38,7 +38,7 @@ def main():
     p.add_argument("--made", type=Path, help="folder in which collect.py made its validation sets")
     p.add_argument("--half", choices=("even", "odd", "all"), default="all", help="pictures used: weights are chosen on one half, reported on the other")
     p.add_argument("--size", default="512x288", help="WIDTHxHEIGHT")
-    p.add_argument("--rounds", type=int, default=500)
+    p.add_argument("--rounds", type=int, default=200)
     p.add_argument("--by-size", action="store_true", help="also the AP50 of small, medium and large objects")
     p.add_argument("--sources", default="", help="only these sources, separated by commas")
     p.add_argument("--every", type=int, default=1, help="every so many-th of the pictures")

@@ -13,6 +13,7 @@ import cv2
 from tqdm import tqdm
 
 from detector.boxes import fuse
+from detector.classes import VALIDATION
 from detector.detectors import NanoDet, PicoDet, Yolox
 
 FLOOR = 0.12
@@ -61,7 +62,7 @@ def main():
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--quick", action="store_true", help="three passes: no mirrored pictures, no PicoDet")
     a = p.parse_args()
-    paths = sorted(a.images.glob("*/images/*.webp"))
+    paths = sorted(p for p in a.images.glob("*/images/*.webp") if p.parent.parent.name not in VALIDATION)
     with multiprocessing.Pool(a.jobs) as pool:
         work = pool.imap(label, [(x, a.models, a.quick) for x in paths], chunksize=8)
         result = dict(tqdm(work, total=len(paths), desc="teachers", mininterval=10))

@@ -90,7 +90,7 @@ def average_precision(pictures, cls, iou_thresholds=IOUS, size="all"):
     return np.array([area_under(scores, row, objects.sum()) for row in worth])
 
 
-def bootstrap(pictures, cls, rounds=500, seed=0, size="all"):
+def bootstrap(pictures, cls, rounds=200, seed=0, size="all"):
     """AP50 of `rounds` draws of as many pictures with replacement; the same seed draws the same pictures (for paired differences)."""
     scores, worth, objects = matched(pictures, cls, IOUS[:1], size)
     rng, result = np.random.default_rng(seed), []
