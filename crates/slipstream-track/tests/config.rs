@@ -12,6 +12,8 @@ fn parse(text: &str) -> Result<(TrackerConfig, Vec<String>), String> {
 #[test]
 fn keys_have_the_meaning_that_deepstream_gives_them() {
     let text = "\
+# Files of later releases begin with their licence.
+
 %YAML:1.0
 BaseConfig:
   minDetectorConfidence: 0.05   # below: ignored

@@ -104,12 +104,15 @@ const ALIASES: &str = "anchors and aliases (&name, *name) are not supported here
 impl Document {
     /// Reads groups of pairs. Of two pairs with one key, the last counts.
     pub(super) fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
-        // The first line of DeepStream's files, "%YAML:1.0", is OpenCV's, not YAML's.
+        // The first line of DeepStream's files but comments, "%YAML:1.0", is OpenCV's, not YAML's.
         let text = text.trim_start_matches('\u{feff}');
+        let is_comment = |line: &&str| line.trim().is_empty() || line.starts_with('#');
+        let comments: usize = text.split_inclusive('\n').take_while(is_comment).map(str::len).sum();
+        let (before, rest) = text.split_at(comments);
         let blank;
-        let text = match text.strip_prefix("%YAML:") {
+        let text = match rest.strip_prefix("%YAML:") {
             Some(rest) => {
-                blank = format!("#{rest}");
+                blank = format!("{before}#{rest}");
                 &blank
             }
             None => text,
