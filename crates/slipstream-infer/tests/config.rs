@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use slipstream_infer::config::{
-    ClusterMode, ConfigError, Dims, InferConfig, Model, ModelColorFormat, NetworkMode, Notice, ProcessMode,
-    TensorOrder,
+    ClusterMode, ConfigError, Dims, InferConfig, Model, ModelColorFormat, NetworkMode, NetworkType, Notice,
+    ProcessMode, TensorOrder,
 };
 use slipstream_meta::Color;
 
@@ -152,6 +152,17 @@ fn defaults_are_those_of_nvinfer() {
     assert_eq!(config.net_scale_factor, 1.0);
     let attrs = config.attrs(0);
     assert_eq!((attrs.pre_cluster_threshold, attrs.nms_iou_threshold, attrs.topk), (0.2, 0.3, None));
+}
+
+/// GLib reads a whole number up to the first blank, and files of DeepStream's own have remarks there.
+#[test]
+fn remarks_may_stand_behind_whole_numbers() {
+    let text = "[property]\nbatch-size=4 # cameras\nnetwork-type=1 ## a classifier\nmaintain-aspect-ratio=1\t; yes\n";
+    let (config, _) = InferConfig::parse(text, "detector.txt").unwrap();
+    assert_eq!((config.batch_size, config.network_type), (4, NetworkType::Classifier));
+    assert!(config.maintain_aspect_ratio);
+    let error = InferConfig::parse("[property]\nbatch-size=4# cameras\n", "detector.txt").unwrap_err();
+    assert!(error.to_string().contains("batch-size=4# cameras: expected a whole number"), "{error}");
 }
 
 #[test]

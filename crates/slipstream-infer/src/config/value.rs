@@ -29,6 +29,11 @@ impl<'a> Field<'a> {
         self.entry.value.trim()
     }
 
+    /// The value up to the first blank: what GLib reads of a whole number, behind which people write remarks.
+    fn first_word(&self) -> &'a str {
+        self.text().split_ascii_whitespace().next().unwrap_or_default()
+    }
+
     /// Where it stands.
     pub fn location(&self) -> Location {
         Location { file: self.file.clone(), line: self.entry.line }
@@ -53,7 +58,7 @@ impl<'a> Field<'a> {
     where
         T: FromStr + PartialOrd + Display,
     {
-        self.text().parse().ok().filter(|value| range.contains(value)).ok_or_else(|| {
+        self.first_word().parse().ok().filter(|value| range.contains(value)).ok_or_else(|| {
             self.wrong(format!("expected a whole number from {} to {}", range.start(), range.end()))
         })
     }
@@ -89,7 +94,7 @@ impl<'a> Field<'a> {
     /// # Errors
     /// If it is anything else.
     pub fn flag(&self) -> Result<bool, ConfigError> {
-        match self.text() {
+        match self.first_word() {
             "0" | "false" | "False" => Ok(false),
             "1" | "true" | "True" => Ok(true),
             _ => Err(self.wrong("expected 0 or 1")),
@@ -98,7 +103,7 @@ impl<'a> Field<'a> {
 
     /// One of a set of numbered choices: number, meaning in words, value.
     pub fn choice<T: Copy>(&self, choices: &[(u32, &str, T)]) -> Result<T, ConfigError> {
-        let number = self.text().parse().ok();
+        let number = self.first_word().parse().ok();
         choices.iter().find(|choice| Some(choice.0) == number).map(|choice| choice.2).ok_or_else(|| {
             let allowed: Vec<_> =
                 choices.iter().map(|(number, words, _)| format!("{number} {words}")).collect();
@@ -135,7 +140,8 @@ impl<'a> Field<'a> {
     /// # Errors
     /// If it is anything else.
     pub fn counts(&self) -> Result<Vec<u32>, ConfigError> {
-        let list: Result<_, _> = self.parts().map(str::parse).collect();
+        let word = |part: &'a str| part.split_ascii_whitespace().next().unwrap_or_default();
+        let list: Result<_, _> = self.parts().map(|part| word(part).parse()).collect();
         list.map_err(|_| self.wrong("expected whole numbers separated by ;"))
     }
 
