@@ -20,7 +20,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 # The tests' reference in Python; a user's own choice goes first.
 export SLIPSTREAM_PYTHON ?= $(DEPS)/venv/bin/python
 
-.PHONY: help setup setup-test setup-python build python run demo test lint bench eval eval-tracking doc clean distclean install uninstall
+.PHONY: help setup setup-test setup-python build python run demo test lint bench bench-trackers eval eval-tracking doc clean distclean install uninstall
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -78,6 +78,10 @@ lint: ## Formatting, clippy with warnings denied, licences and bans, scripts and
 
 bench: build ## Speed per stage: cameras over RTSP through the whole pipeline (ARGS='...')
 	@exec '$(TARGET)/release/slipstream' bench $(ARGS)
+
+# Apart from the workspace, with a lock file of its own: nothing else is built with what other trackers need.
+bench-trackers: setup ## Speed of the trackers, beside another library's in the same run
+	@cd benches/trackers && CARGO_TARGET_DIR='$(TARGET)/bench-trackers' $(CARGO) run --release --locked --quiet
 
 eval: setup-test ## Accuracy of the detector in models/
 	@$(MAKE) -C training eval
