@@ -83,7 +83,9 @@ fn run_all(options: &AppOptions) -> bool {
             Ok((mut config, notices)) => {
                 notices.iter().for_each(|notice| warn("parse_config_file", &notice.to_string()));
                 replace_uris(&mut config, index, options);
-                samples::locate(&mut config).iter().for_each(|notice| warn("parse_config_file", notice));
+                samples::locate(&mut config, &told_to_stop)
+                    .iter()
+                    .for_each(|notice| warn("parse_config_file", notice));
                 configs.push(Arc::new(config));
             }
             Err(error) => {

@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gst::prelude::*;
 use slipstream_infer::InferConfig;
@@ -31,8 +32,11 @@ const READABLE: u32 = 0o644;
 /// Below the user's folder for what can be made again (XDG Base Directory Specification 0.8).
 const BELOW_CACHE: &str = "slipstream/streams";
 
-/// Points `config` to files that are there; what its author should know.
-pub fn locate(config: &mut AppConfig) -> Vec<String> {
+/// How often is looked whether to stop.
+const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(100);
+
+/// Points `config` to files that are there; what its author should know. Drawing ends early when told to `stop`.
+pub fn locate(config: &mut AppConfig, stop: &AtomicBool) -> Vec<String> {
     let mut notices = Vec::new();
     for gie in config.primary_gie.iter_mut().chain(&mut config.secondary_gies) {
         replace(&mut notices, &gie.group, "config-file", &mut gie.config_file);
@@ -51,7 +55,7 @@ pub fn locate(config: &mut AppConfig) -> Vec<String> {
     for input in config.inputs() {
         let Some(missing) = input.file().filter(|file| !file.exists()) else { continue };
         let Some(group) = config.sources.iter_mut().find(|source| **source == input.source) else { continue };
-        match stream(&missing) {
+        match stream(&missing, stop) {
             Ok(Some(there)) => {
                 notices.push(format!(
                     "[{}] {} is not there: a drawn street scene stands in for it, {}",
@@ -119,7 +123,7 @@ fn config_file(path: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// If it cannot be drawn or stored.
-pub fn stream(path: &Path) -> Result<Option<PathBuf>, String> {
+pub fn stream(path: &Path, stop: &AtomicBool) -> Result<Option<PathBuf>, String> {
     let parts: Vec<_> = path.iter().collect();
     let below_samples = parts.windows(2).any(|pair| pair.iter().eq(STREAMS.map(OsStr::new).iter()));
     // Configs that were copied away from the samples lead elsewhere.
@@ -133,7 +137,7 @@ pub fn stream(path: &Path) -> Result<Option<PathBuf>, String> {
     let file = folder.join(name);
     if !file.is_file() {
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        draw(&file, format)?;
+        draw(&file, format, stop)?;
     }
     Ok(Some(file))
 }
@@ -144,7 +148,7 @@ pub fn stream(path: &Path) -> Result<Option<PathBuf>, String> {
 /// If the name is of no format that can be drawn, or the video cannot be drawn or stored.
 pub fn draw_stream(file: &Path) -> Result<(), String> {
     let format = format_of(file).ok_or_else(|| format!("{}: no known kind of video", file.display()))?;
-    draw(file, format)
+    draw(file, format, &AtomicBool::new(false))
 }
 
 /// Folder of the videos that were drawn.
@@ -190,7 +194,7 @@ fn format_of(path: &Path) -> Option<Format> {
     Some(Format { size, codec, container })
 }
 
-fn draw(file: &Path, format: Format) -> Result<(), String> {
+fn draw(file: &Path, format: Format, stop: &AtomicBool) -> Result<(), String> {
     super::say(&format!("Drawing {} once; this takes a while\n", file.display()));
     if gst::ElementFactory::find("slipscenesrc").is_none() {
         gstslipstream::plugin_register_static().map_err(|error| error.to_string())?;
@@ -216,11 +220,15 @@ fn draw(file: &Path, format: Format) -> Result<(), String> {
     }
     let started = pipeline.set_state(gst::State::Playing);
     let kinds = [gst::MessageType::Eos, gst::MessageType::Error];
-    let end = pipeline.bus().and_then(|bus| bus.timed_pop_filtered(gst::ClockTime::NONE, &kinds));
+    let bus = pipeline.bus().ok_or("a pipeline has no bus")?;
+    let end = std::iter::repeat_with(|| bus.timed_pop_filtered(LOOK, &kinds))
+        .find(|end| end.is_some() || stop.load(Ordering::Relaxed))
+        .flatten();
     let _ = pipeline.set_state(gst::State::Null);
     match end.as_ref().map(|message| message.view()) {
         Some(gst::MessageView::Error(error)) => return Err(error.error().to_string()),
         _ if started.is_err() => return Err("the encoder does not start".into()),
+        None => return Err("interrupted".into()),
         _ => {}
     }
     unfinished.persist(file).map_err(|error| error.to_string())
@@ -240,6 +248,6 @@ mod tests {
         assert_eq!(format("sample_qHD.mp4"), Some((540, false, "qtmux")));
         assert_eq!(format("sample_720p.h264"), Some((720, false, "video/x-h264,stream-format=byte-stream")));
         assert_eq!(format("sample_720p.jpg"), None);
-        assert_eq!(stream(Path::new("/home/me/videos/sample_720p.h264")), Ok(None));
+        assert_eq!(stream(Path::new("/home/me/videos/sample_720p.h264"), &AtomicBool::new(false)), Ok(None));
     }
 }
