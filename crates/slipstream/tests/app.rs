@@ -330,6 +330,10 @@ fn what_is_wrong_is_said_and_ends_with_255() {
         ("[sink0]\nenable=1\ntype=1\n", "no source: no group [sourceN] has enable=1"),
         ("[source0]\nenable=1\ntype=2\nuri=file:///no/such.mp4\n[sink0]\nenable=1\ntype=1\n", "ERROR from "),
         ("[source0]\nenable=1\ntype=8\n", "[source0] type=8: sound is not taken"),
+        (
+            "[source0]\nenable=1\ntype=1\ncamera-v4l2-dev-node=94\n[sink0]\nenable=1\ntype=1\n",
+            "app.txt:13: [source0] camera-v4l2-dev-node=94: /dev/video94 is not there; ",
+        ),
         ("[sink0]\nenable=1\ntype=1\nsync=perhaps\n", "[sink0] sync=perhaps: expected 0 or 1"),
     ] {
         let (code, out, err) = bench.run(&bench.config("app.txt", text));
@@ -358,4 +362,96 @@ fn a_file_on_the_command_line_goes_before_the_configs() {
     assert_eq!(code, Some(0), "{out}{err}");
     assert!(err.contains("Unknown key 'what' for group [application]"), "{err}");
     wait_until("files", || std::fs::read_dir(bench.path("found")).unwrap().count() == FRAMES as usize);
+}
+
+/// Container, codec and number of the pictures of a film, all of which are decoded.
+fn film(path: &Path) -> (String, String, usize) {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+    let line = "filesrc name=file ! decodebin name=decode ! fakesink name=sink sync=false";
+    let pipeline = gst::parse::launch(line).unwrap().downcast::<gst::Pipeline>().unwrap();
+    pipeline.by_name("file").unwrap().set_property("location", path);
+    // What is found on the way in: the container first, then, and perhaps again behind a parser, the codec.
+    let kinds: Arc<Mutex<Vec<String>>> = Arc::default();
+    let found = kinds.clone();
+    pipeline.by_name("decode").unwrap().connect("autoplug-continue", false, move |args| {
+        let caps = args[2].get::<gst::Caps>().unwrap();
+        let name = caps.structure(0).unwrap().name().to_string();
+        if name != "video/x-raw" {
+            found.lock().unwrap().push(name);
+        }
+        Some(true.to_value())
+    });
+    let count = Arc::new(AtomicUsize::new(0));
+    let pictures = count.clone();
+    let sink = pipeline.by_name("sink").unwrap();
+    sink.static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        pictures.fetch_add(1, Ordering::Relaxed);
+        gst::PadProbeReturn::Ok
+    });
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+    let end = pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::NONE, &ends).unwrap();
+    assert_eq!(end.type_(), gst::MessageType::Eos, "{end:?}");
+    pipeline.set_state(gst::State::Null).unwrap();
+    let kinds = kinds.lock().unwrap();
+    (kinds[0].clone(), kinds.last().unwrap().clone(), count.load(Ordering::Relaxed))
+}
+
+#[test]
+fn films_are_of_the_codec_and_container_that_the_file_says() {
+    let Some(bench) = Bench::new() else { return };
+    let (mp4, mkv) = ("video/quicktime", "video/x-matroska");
+    let cases = [
+        (1, 2, 0, mp4, "video/x-h265"),
+        (2, 1, 0, mkv, "video/x-h264"),
+        (2, 2, 1, mkv, "video/x-h265"),
+        (1, 3, 0, mp4, "video/mpeg"),
+        (2, 3, 1, mkv, "video/mpeg"),
+    ];
+    let sinks = cases.iter().enumerate().map(|(n, (container, codec, encoder, ..))| {
+        format!(
+            "[sink{n}]\nenable=1\ntype=3\nsync=0\ncontainer={container} ## as DeepStream's own files write it\n\
+             codec={codec}\nenc-type={encoder}\nbitrate=2000000\noutput-file={}\n",
+            bench.path(&format!("film{n}")).display()
+        )
+    });
+    let source = "[source0]\nenable=1\ntype=2\nuri=file://clip0.mp4\n";
+    let config = bench.config("app.txt", &format!("{source}{TILES}{}", sinks.collect::<String>()));
+    let (code, out, err) = bench.run(&config);
+    assert_eq!(code, Some(0), "{out}{err}");
+    for (n, (_, _, _, container, codec)) in cases.into_iter().enumerate() {
+        let expected = (container.to_owned(), codec.to_owned(), FRAMES as usize);
+        assert_eq!(film(&bench.path(&format!("film{n}"))), expected, "film {n}");
+    }
+}
+
+#[test]
+fn cameras_are_recorded_in_intervals_and_the_log_says_so() {
+    let Some(bench) = Bench::new() else { return };
+    let server =
+        CameraServer::start(CameraServerSettings::default(), [Pattern::solid(0xffffff, 320, 180).camera()])
+            .unwrap();
+    let config = bench.config(
+        "app.txt",
+        &format!(
+            "[source0]\nenable=1\ntype=4\nuri={}\nselect-rtp-protocol=4\nsmart-record=2\nsmart-rec-dir-path=.\n\
+             smart-rec-file-prefix=door\nsmart-rec-container=1\nsmart-rec-cache=10\nsmart-rec-start-time=1\n\
+             smart-rec-duration=1\nsmart-rec-interval=1\n{NOWHERE}",
+            server.uri(0)
+        ),
+    );
+    let mut program = Program::start(app().arg("-c").arg(&config).current_dir(bench.0.path()));
+    let log = bench.path("smart_record.log");
+    wait_until("a recording", || std::fs::read_to_string(&log).is_ok_and(|text| text.lines().count() > 0));
+    assert_eq!(program.interrupt_and_wait(), Some(0), "{}", program.err.text());
+    let text = std::fs::read_to_string(&log).unwrap();
+    let parts: Vec<_> = text.lines().next().unwrap().split(':').collect();
+    assert_eq!(parts[..3], ["0", "320", "180"], "{text}");
+    assert!(parts[3].strip_suffix("ms").unwrap().parse::<u64>().unwrap() > 500, "{text}");
+    let path = Path::new(parts[4]).join(parts[5]);
+    assert!(parts[5].starts_with("door_0_0000") && path.is_file(), "{text}");
+    let (container, codec, pictures) = film(&path);
+    assert_eq!((container.as_str(), codec.as_str()), ("video/x-matroska", "video/x-h264"));
+    assert!(pictures > 5, "{pictures} pictures");
 }

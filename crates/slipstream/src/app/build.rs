@@ -6,6 +6,10 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::plan::{Element, Machine, Plan, Property};
+use super::times;
+
+/// The encoder that loses its pictures' times.
+const MPEG4: &str = "avenc_mpeg4";
 
 /// Why a plan cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +59,9 @@ pub(super) fn build(
         let made = gst::ElementFactory::make(element.factory).name(&element.name).build()?;
         for property in &element.properties {
             set(&made, element, property, notice)?;
+        }
+        if element.factory == MPEG4 {
+            times::keep(&made);
         }
         pipeline.add(&made)?;
         elements.insert(element.name.clone(), made);

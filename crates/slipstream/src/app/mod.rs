@@ -8,9 +8,11 @@ mod overlay;
 mod perf;
 mod pipeline;
 pub mod plan;
+mod record;
 mod run;
 pub mod samples;
 mod source;
+mod times;
 
 pub use build::BuildError;
 pub use run::{AppError, AppOptions, run};

@@ -255,6 +255,7 @@ impl Running {
                 inform("bus_callback", "Received EOS. Exiting ...\n");
                 self.end = Some(End::Done);
             }
+            MessageView::Element(element) => super::record::log(element),
             MessageView::Latency(_) => {
                 if let Err(error) = self.pipeline.recalculate_latency() {
                     tracing::debug!("{error}");

@@ -8,7 +8,8 @@ use gst::glib;
 use gst::prelude::*;
 use parking_lot::Mutex;
 
-use super::config::{Input, Place, Reconnect};
+use super::config::{Input, Place, Reconnect, Source};
+use super::record::Events;
 
 /// Waiting time before a camera that failed is connected to again, where the file sets none.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -33,6 +34,8 @@ pub(super) struct SourceBin {
     attempts: u32,
     /// It is not started again.
     has_ended: bool,
+    /// Recordings that begin by themselves.
+    events: Option<Events>,
 }
 
 /// What the streaming thread sees.
@@ -55,9 +58,14 @@ impl SourceBin {
         loops: bool,
     ) -> Result<Self, glib::BoolError> {
         let bin = gst::Bin::with_name(&format!("src_sub_bin{}", input.pad));
-        let src = match &input.place {
-            Place::Uri(uri) => from_uri(&bin, uri, &input)?,
-            Place::Device(path) => from_device(&bin, &path.to_string_lossy(), &input)?,
+        let started = Instant::now();
+        let (src, events) = match &input.place {
+            Place::Uri(uri) if input.is_rtsp() && input.source.smart_record.is_on() => {
+                let (src, source) = from_recorded(&bin, uri, &input)?;
+                (src, Events::new(&source, &input.source.smart_record, started))
+            }
+            Place::Uri(uri) => (from_uri(&bin, uri, &input)?, None),
+            Place::Device(path) => (from_device(&bin, &path.to_string_lossy(), &input)?, None),
         };
         let ghost = gst::GhostPad::builder_with_target(&src)?.name("src").build();
         let watched = Arc::new(Watched::default());
@@ -70,8 +78,7 @@ impl SourceBin {
         bin.set_property("async-handling", true);
         pipeline.add(&bin)?;
         ghost.link(&mux_pad).map_err(|error| glib::bool_error!("source {}: {error}", input.pad))?;
-        let started = Instant::now();
-        Ok(Self { input, bin, mux_pad, watched, started, again: None, attempts: 0, has_ended: false })
+        Ok(Self { input, bin, mux_pad, watched, started, again: None, attempts: 0, has_ended: false, events })
     }
 
     /// Whether `object` is one of its elements.
@@ -137,6 +144,9 @@ impl SourceBin {
             self.attempts = 0;
         }
         self.keep_playing(pipeline);
+        if let Some(events) = &mut self.events {
+            events.tend(now, self.again.is_none() && last_frame.is_some_and(|last| last > self.started));
+        }
         if let Some(again) = self.again {
             return (now >= again).then(|| self.try_again(now, pipeline)).flatten();
         }
@@ -292,6 +302,44 @@ fn from_uri(bin: &gst::Bin, uri: &str, input: &Input) -> Result<gst::Pad, glib::
         }
         None
     });
+    lead_video(&decode, &queue);
+    set_up_decoders(bin, input);
+    Ok(src)
+}
+
+/// A camera that is recorded.
+fn from_recorded(
+    bin: &gst::Bin,
+    uri: &str,
+    input: &Input,
+) -> Result<(gst::Pad, gst::Element), glib::BoolError> {
+    let settings = &input.source;
+    let decode = gst::ElementFactory::make("nvurisrcbin").property("uri", uri).build()?;
+    let set = |name: &str, value: &str| decode.set_property_from_str(name, value);
+    set("type", "rtsp");
+    // DeepStream's app records into the folder in which it runs, where the file says nothing else.
+    set("smart-rec-dir-path", ".");
+    for (name, value) in &settings.smart_record.properties {
+        set(name, value);
+    }
+    set("smart-record", "smart-rec-multi");
+    set("source-id", &input.pad.to_string());
+    set("latency", &settings.latency.to_string());
+    if settings.udp_buffer_size > 0 {
+        set("udp-buffer-size", &settings.udp_buffer_size.to_string());
+    }
+    if settings.rtp_protocol == TCP {
+        set("select-rtp-protocol", "rtp-tcp");
+    }
+    bin.add(&decode)?;
+    let (queue, src) = conversion(bin)?;
+    lead_video(&decode, &queue);
+    set_up_decoders(bin, input);
+    Ok((src, decode))
+}
+
+/// Links the first video stream that comes out of `decode`.
+fn lead_video(decode: &gst::Element, queue: &gst::Element) {
     let queue = queue.downgrade();
     decode.connect_pad_added(move |_, pad| {
         let Some(sink) = queue.upgrade().and_then(|queue| queue.static_pad("sink")) else { return };
@@ -304,6 +352,9 @@ fn from_uri(bin: &gst::Bin, uri: &str, input: &Input) -> Result<gst::Pad, glib::
             tracing::warn!("cannot link {}: {error}", pad.name());
         }
     });
+}
+
+fn set_up_decoders(bin: &gst::Bin, input: &Input) {
     let decoder = input.source.decoder.clone();
     bin.connect_deep_element_added(move |_, _, element| {
         let is_decoder = element.factory().is_some_and(|factory| factory.name() == "nvv4l2decoder");
@@ -313,10 +364,30 @@ fn from_uri(bin: &gst::Bin, uri: &str, input: &Input) -> Result<gst::Pad, glib::
             }
         }
     });
-    Ok(src)
+}
+
+/// The cameras of this machine, for those who ask for another one.
+fn devices() -> String {
+    let entries = std::fs::read_dir("/dev").into_iter().flatten().filter_map(Result::ok);
+    let names = entries.map(|entry| entry.path().display().to_string());
+    let mut names: Vec<_> = names.filter(|name| name.starts_with("/dev/video")).collect();
+    names.sort();
+    if names.is_empty() {
+        "this machine has no camera".into()
+    } else {
+        format!("there are {}", names.join(", "))
+    }
 }
 
 fn from_device(bin: &gst::Bin, device: &str, input: &Input) -> Result<gst::Pad, glib::BoolError> {
+    if !std::path::Path::new(device).exists() {
+        let Source { group, location, device: node, .. } = &input.source;
+        let place = location.as_ref().map(|location| format!("{location}: ")).unwrap_or_default();
+        return Err(glib::bool_error!(
+            "{place}[{group}] camera-v4l2-dev-node={node}: {device} is not there; {}",
+            devices()
+        ));
+    }
     let camera = gst::ElementFactory::make("v4l2src").property("device", device).build()?;
     let mut caps = gst::Caps::builder("video/x-raw");
     let settings = &input.source;

@@ -4,6 +4,7 @@
 //! is. Groups without `enable=1` are passed over unread, as there.
 
 mod gie;
+mod record;
 mod sink;
 mod source;
 mod view;
@@ -14,6 +15,7 @@ use slipstream_infer::config::{ConfigError, Document, Field, Group, Location, No
 use slipstream_meta::Color;
 
 pub use gie::{Gie, Tracker};
+pub use record::{SmartRecord, Trigger};
 pub use sink::{Codec, Container, EncoderKind, Encoding, Sink, SinkKind};
 pub use source::{Input, Place, Reconnect, Source, SourceKind};
 pub use view::{Clock, Osd, Streammux, TiledDisplay, Tiling};
@@ -147,7 +149,7 @@ impl AppConfig {
                 }
             }
             name if name.starts_with("secondary-gie") => {
-                numbered(reader, group, "secondary-gie")?;
+                // DeepStream does not look at the number, and its own files have groups without one.
                 if let Some(gie) = reader.read_enabled(group)? {
                     self.secondary_gies.push(Gie::checked(gie, reader, group)?);
                 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use slipstream_infer::config::{ConfigError, Document, Entry, Field, Group, Location};
 
+use super::record::{SmartRecord, Trigger};
 use super::{Keys, Reader, numbered};
 
 /// `[sourceN]`: one input, or several of one kind.
@@ -39,8 +40,8 @@ pub struct Source {
     pub rtp_protocol: u32,
     /// Properties of the decoder.
     pub decoder: Vec<(&'static str, String)>,
-    /// `smart-record`.
-    pub smart_record: bool,
+    /// `smart-record` and `smart-rec-…`.
+    pub smart_record: SmartRecord,
 }
 
 /// `type` of a source.
@@ -128,7 +129,7 @@ impl Default for Source {
             reconnect: Reconnect { interval: 0, first_interval: 0, attempts: None },
             rtp_protocol: 0,
             decoder: Vec::new(),
-            smart_record: false,
+            smart_record: SmartRecord::default(),
         }
     }
 }
@@ -241,7 +242,6 @@ impl Keys for Source {
             // 2: key frames only.
             "intra-decode-enable" if field.flag()? => self.decoder("skip-frames", 2),
             "low-latency-decode" | "low-latency-mode" if field.flag()? => self.decoder("low-latency-mode", 1),
-            "smart-record" => self.smart_record = field.int(0..=2)? > 0,
             "intra-decode-enable" | "low-latency-decode" | "low-latency-mode" => {}
             "camera-csi-sensor-id"
             | "alsa-device"
@@ -259,7 +259,7 @@ impl Keys for Source {
             | "extract-sei-type5-data"
             | "copy-hw"
             | "enable-frame-type-reporting" => {}
-            key => return Ok(key.starts_with("smart-rec-")),
+            _ => return self.smart_record.set(field),
         }
         Ok(true)
     }
@@ -324,11 +324,28 @@ fn checked(mut source: Source, reader: &mut Reader, group: &Group) -> Result<Sou
     if source.kind != SourceKind::V4l2 && source.uri.is_none() {
         return Err(reader.lacks(group, "uri", "file://…, rtsp://… or http://…"));
     }
-    if source.smart_record {
-        let message = format!("[{}] smart-record is not supported and is left out", group.name);
-        reader.notice(group.line, message);
-    }
+    notice_recording(&source, reader, group);
     Ok(source)
+}
+
+/// Says what will not be recorded.
+fn notice_recording(source: &Source, reader: &mut Reader, group: &Group) {
+    let is_rtsp =
+        source.kind == SourceKind::Rtsp || source.uri.as_ref().is_some_and(|uri| uri.starts_with("rtsp"));
+    let why = match source.smart_record.trigger {
+        Trigger::Off => return,
+        _ if !is_rtsp => "is for RTSP cameras: nothing is recorded",
+        Trigger::Messages => {
+            "=1 waits for messages from a broker, which are not received: nothing is recorded"
+        }
+        Trigger::MessagesAndIntervals => return,
+    };
+    let entry = group.entries.iter().find(|entry| entry.key == "smart-record");
+    let line = entry.map_or(group.line, |entry| entry.line);
+    reader.notice(
+        line,
+        format!("[{}] smart-record {why}", group.name).replace("smart-record =", "smart-record="),
+    );
 }
 
 const LIST: &str = "source-list";

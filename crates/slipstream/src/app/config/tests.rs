@@ -194,6 +194,50 @@ fn errors_name_the_line_and_what_is_allowed() {
 }
 
 #[test]
+fn recording_is_asked_for_in_full_and_what_will_not_be_recorded_is_said() {
+    let text = "[source0]\nenable=1\ntype=4\nuri=rtsp://a/b\nsmart-record=2\nsmart-rec-dir-path=films\n\
+                smart-rec-file-prefix=door\nsmart-rec-video-cache=15\nsmart-rec-container=1\nsmart-rec-default-duration=5\n\
+                smart-rec-start-time=2\nsmart-rec-duration=3\nsmart-rec-interval=7\nsmart-rec-mode=1\n";
+    let (config, notices) = parse(text).unwrap();
+    assert!(notices.is_empty(), "{notices:?}");
+    let record = &config.sources[0].smart_record;
+    assert_eq!(record.trigger, Trigger::MessagesAndIntervals);
+    assert_eq!((record.start_time, record.duration, record.interval), (2, 3, Some(7)));
+    let given: Vec<_> = record.properties.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let folder = config.path.parent().unwrap().join("films");
+    assert_eq!(
+        given,
+        [
+            &format!("smart-rec-dir-path={}", folder.display()),
+            "smart-rec-file-prefix=door",
+            "smart-rec-cache=15",
+            "smart-rec-container=1",
+            "smart-rec-default-duration=5"
+        ]
+    );
+    for (text, expected) in [
+        ("type=4\nuri=rtsp://a/b\nsmart-record=1\n", "smart-record=1 waits for messages from a broker"),
+        (
+            "type=2\nuri=file:///a.mp4\nsmart-record=2\n",
+            "smart-record is for RTSP cameras: nothing is recorded",
+        ),
+    ] {
+        let (_, notices) = parse(&format!("[source0]\nenable=1\n{text}")).unwrap();
+        assert!(notices.iter().any(|notice| notice.to_string().contains(expected)), "{notices:?}");
+    }
+    let error =
+        parse("[source0]\nenable=1\ntype=4\nuri=rtsp://a\nsmart-rec-container=3\n").unwrap_err().to_string();
+    assert!(error.contains("smart-rec-container=3: expected 0 MP4, 1 MKV"), "{error}");
+}
+
+#[test]
+fn second_stages_need_no_number() {
+    let gie = "\nenable=1\nconfig-file=b.txt\n";
+    let (config, _) = parse(&format!("[secondary-gie]{gie}[secondary-gie7]{gie}")).unwrap();
+    assert_eq!(config.secondary_gies.len(), 2);
+}
+
+#[test]
 fn numbers_go_into_uris_as_printf_writes_them() {
     let (config, _) =
         parse("[source0]\nenable=1\ntype=3\nnum-sources=11\nuri=http://h/%41/s%d.mp4\n").unwrap();

@@ -201,9 +201,10 @@ impl Builder<'_> {
         let group = format!("sink{number}");
         let encoding = &sink.encoding;
         let (nv, software, parser) = match encoding.codec {
-            Codec::H264 => ("nvv4l2h264enc", "x264enc", "h264parse"),
-            Codec::H265 => ("nvv4l2h265enc", "x265enc", "h265parse"),
-            Codec::Mpeg4 => ("", "avenc_mpeg4", "mpeg4videoparse"),
+            Codec::H264 => ("nvv4l2h264enc", "x264enc", Some("h264parse")),
+            Codec::H265 => ("nvv4l2h265enc", "x265enc", Some("h265parse")),
+            // What this encoder makes needs no parser; GStreamer's takes times away from it.
+            Codec::Mpeg4 => ("", "avenc_mpeg4", None),
         };
         let mut by_software = encoding.kind == EncoderKind::Software || nv.is_empty();
         if !by_software && !self.machine.has(nv) {
@@ -213,7 +214,9 @@ impl Builder<'_> {
         let factory = if by_software { software } else { nv };
         self.need("nvvideoconvert", &group)?;
         self.need(factory, &group)?;
-        self.need(parser, &group)?;
+        if let Some(parser) = parser {
+            self.need(parser, &group)?;
+        }
         self.then("nvvideoconvert", format!("sink_sub_bin_transform{number}"), Vec::new());
         let caps = if by_software { FOR_SOFTWARE } else { FOR_NV };
         self.then("capsfilter", format!("sink_sub_bin_cap_filter{number}"), vec![own("caps", caps)]);
@@ -242,7 +245,9 @@ impl Builder<'_> {
         }
         self.then(factory, format!("sink_sub_bin_encoder{number}"), properties);
         let repeated = if is_live { vec![own("config-interval", -1)] } else { Vec::new() };
-        self.then(parser, format!("sink_sub_bin_parser{number}"), repeated);
+        if let Some(parser) = parser {
+            self.then(parser, format!("sink_sub_bin_parser{number}"), repeated);
+        }
         Ok(())
     }
 }
