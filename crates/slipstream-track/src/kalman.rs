@@ -104,8 +104,8 @@ pub struct FixedNoise {
 pub(crate) enum Sensor {
     /// The detector; variances are multiplied by `noise`.
     Detector { noise: f32 },
-    /// Following by sight; sizes are not measured.
-    Sight,
+    /// Following by sight, which does not always measure the size.
+    Sight { is_sized: bool },
 }
 
 /// Initial variances of SORT: positions known to a few pixels, velocities not at all.
@@ -127,6 +127,8 @@ const ASPECT_STD: (f32, f32, f32) = (1e-2, 1e-5, 1e-1);
 const NEW_STD: (f32, f32) = (2.0, 10.0);
 /// Following by sight is less exact than the detector by this factor of variance, where the model does not say.
 const SIGHT_VARIANCE: f32 = 2.0;
+/// The same of sizes: sight measures how they change since the last look, and better than any filter foresees it.
+const SIGHT_SIZE_VARIANCE: f32 = 0.001;
 
 /// Estimates a box over time.
 #[derive(Debug, Clone, Copy)]
@@ -172,8 +174,8 @@ impl BoxFilter {
         }
         let noise = model.measured(&self.rect(model), sensor);
         let axes = match sensor {
-            Sensor::Detector { .. } => self.axes.len(),
-            Sensor::Sight => 2,
+            Sensor::Detector { .. } | Sensor::Sight { is_sized: true } => self.axes.len(),
+            Sensor::Sight { is_sized: false } => 2,
         };
         for ((axis, measured), noise) in self.axes.iter_mut().zip(measured).zip(noise).take(axes) {
             axis.update(measured, noise);
@@ -296,13 +298,14 @@ impl MotionModel {
             }
             Self::Fixed(noise) => match sensor {
                 Sensor::Detector { .. } => [noise.detector; 4],
-                Sensor::Sight => return [noise.tracker; 4],
+                Sensor::Sight { .. } => return [noise.tracker; 4],
             },
         };
-        let scale = match sensor {
-            Sensor::Detector { noise } => noise,
-            Sensor::Sight => SIGHT_VARIANCE,
+        let (place, size) = match sensor {
+            Sensor::Detector { noise } => (noise, noise),
+            Sensor::Sight { .. } => (SIGHT_VARIANCE, SIGHT_SIZE_VARIANCE),
         };
-        variances.map(|variance| variance * scale)
+        let [x, y, a, b] = variances;
+        [x * place, y * place, a * size, b * size]
     }
 }

@@ -7,7 +7,7 @@ use slipstream_meta::{Point, Rect, Size};
 use crate::associate::Candidate;
 use crate::associate::ocsort::{consistency, unit};
 use crate::border::Border;
-use crate::follow::Appearance;
+use crate::follow::{Appearance, Sighting};
 use crate::kalman::{BoxFilter, MotionModel, Sensor};
 use crate::tracks::{TrackPoint, TrackState};
 
@@ -224,10 +224,10 @@ impl Target {
     }
 
     /// Takes where the object was seen without the detector.
-    pub(crate) fn sight(&mut self, model: &MotionModel, rect: Rect, confidence: f32) {
-        self.filter.update(model, &rect, Sensor::Sight);
+    pub(crate) fn sight(&mut self, model: &MotionModel, found: &Sighting) {
+        self.filter.update(model, &found.rect, Sensor::Sight { is_sized: found.is_sized });
         self.take_rect(model);
-        self.confidence = confidence;
+        self.confidence = found.confidence;
         self.blind = 0;
     }
 

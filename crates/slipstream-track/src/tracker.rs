@@ -293,6 +293,9 @@ impl Tracker {
             }
             if let Some(target) = self.targets.get_mut(index) {
                 eye.learn(view, &whole, follow, follow.rate, &mut target.appearance);
+                if let Some(appearance) = &mut target.appearance {
+                    eye.measure(view, &whole, appearance);
+                }
             }
         }
     }
@@ -359,7 +362,7 @@ fn sight(
     let found = eye.find(view, &target.whole, follow, appearance);
     let is_seen = found.confidence >= follow.min_confidence && is_usable(&found.rect);
     if is_seen {
-        target.sight(&config.motion, found.rect, found.confidence);
+        target.sight(&config.motion, &found);
         if follow.refresh > 0.0 {
             eye.learn(view, &target.whole, follow, follow.refresh, &mut target.appearance);
         }

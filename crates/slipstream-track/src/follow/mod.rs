@@ -3,14 +3,17 @@
 //! A correlation filter for each object: Bolme, Beveridge, Draper and Lui, "Visual Object Tracking using Adaptive
 //! Correlation Filters" (MOSSE), CVPR 2010, with several channels as in the translation filter of Danelljan, Häger, Khan
 //! and Felsberg, "Accurate Scale Estimation for Robust Visual Tracking" (DSST), BMVC 2014. The channels are luma and its
-//! gradient, the gradient's two directions being real and imaginary part of one complex channel.
+//! gradient, the gradient's two directions being real and imaginary part of one complex channel. How large the object has become is
+//! measured apart from that, by [`align`].
 
+mod align;
 mod patch;
 mod spectrum;
 
 use rustfft::num_complex::Complex32;
 use slipstream_meta::{Picture, Point, Rect};
 
+use self::align::{Aligner, Template};
 use self::patch::{Luma, Patch};
 use self::spectrum::{CELLS, SIDE, Transform};
 
@@ -47,12 +50,16 @@ pub(crate) struct Appearance {
     luma: Box<[Complex32]>,
     gradient: Box<[Complex32]>,
     energy: Box<[f32]>,
+    /// The object at the last look.
+    template: Option<Box<Template>>,
 }
 
 /// Where an object was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Sighting {
     pub(crate) rect: Rect,
+    /// Whether its size was measured, too.
+    pub(crate) is_sized: bool,
     /// Height of the response's peak, 0…1; 1 is what the filter was made for.
     pub(crate) confidence: f32,
 }
@@ -64,6 +71,7 @@ pub(crate) struct Eye {
     luma: Vec<Complex32>,
     gradient: Vec<Complex32>,
     response: Vec<Complex32>,
+    aligner: Aligner,
     /// Spectrum of the desired response, for `sigma`.
     desired: Vec<Complex32>,
     sigma: f32,
@@ -103,6 +111,7 @@ impl Eye {
             luma: empty(),
             gradient: empty(),
             response: empty(),
+            aligner: Aligner::new(),
             desired: empty(),
             sigma,
         };
@@ -145,6 +154,7 @@ impl Eye {
                     luma: empty(),
                     gradient: empty(),
                     energy: vec![0.0; CELLS].into_boxed_slice(),
+                    template: None,
                 };
                 (1.0, known.insert(new))
             }
@@ -156,6 +166,15 @@ impl Eye {
             *kept_luma += (desired * luma.conj() - *kept_luma) * rate;
             *kept_gradient += (desired * gradient.conj() - *kept_gradient) * rate;
             *energy += (luma.norm_sqr() + gradient.norm_sqr() - *energy) * rate;
+        }
+    }
+
+    /// Keeps what is at `rect` to measure the object's size by.
+    pub(crate) fn measure(&mut self, view: &View<'_>, rect: &Rect, appearance: &mut Appearance) {
+        let template = self.aligner.learn(&view.luma, &rect.scaled(view.scale.x, view.scale.y));
+        match &mut appearance.template {
+            Some(known) => **known = template,
+            unknown => *unknown = Some(Box::new(template)),
         }
     }
 
@@ -178,8 +197,18 @@ impl Eye {
         self.transform.inverse(&mut self.response);
         let (shift, confidence) = peak(&self.response);
         let cell = |side: f32| side * follow.window / SIDE as f32;
-        Sighting { rect: rect.shifted(shift.x * cell(rect.width), shift.y * cell(rect.height)), confidence }
+        let rect = rect.shifted(shift.x * cell(rect.width), shift.y * cell(rect.height));
+        let in_view = rect.scaled(view.scale.x, view.scale.y);
+        let template = appearance.template.as_deref();
+        let scale = template.and_then(|template| self.aligner.scale(&view.luma, &in_view, template));
+        Sighting { rect: resized(&rect, scale.unwrap_or(1.0)), is_sized: scale.is_some(), confidence }
     }
+}
+
+/// `rect`, larger or smaller about its centre.
+fn resized(rect: &Rect, scale: f32) -> Rect {
+    let (center, width, height) = (rect.center(), rect.width * scale, rect.height * scale);
+    Rect::new(center.x - width / 2.0, center.y - height / 2.0, width, height)
 }
 
 /// The highest point of a response, in cells from the origin and finer than a cell, and its height.

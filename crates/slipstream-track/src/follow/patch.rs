@@ -37,6 +37,34 @@ impl<'a> Luma<'a> {
     }
 }
 
+impl Luma<'_> {
+    /// Brightness in `window`, as squares of `N` × `N` cells. It may reach out of the picture: the border goes on there.
+    pub(super) fn sample<const N: usize>(&self, window: &Rect, cells: &mut [f32]) {
+        let mut columns = taps::<N>(window.left, window.width, self.width);
+        let rows = taps::<N>(window.top, window.height, self.height);
+        // The bytes that are wanted of each row, from the first on.
+        let byte = |tap: usize| tap * self.step + self.offset;
+        for column in &mut columns {
+            (column.first, column.second) = (byte(column.first), byte(column.second));
+        }
+        let end = columns.iter().map(|column| column.first.max(column.second) + 1).max().unwrap_or(0);
+        for (row, cells) in rows.iter().zip(cells.chunks_exact_mut(N)) {
+            let line = |y: usize| self.data.get(y * self.stride..y * self.stride + end);
+            let (Some(upper), Some(lower)) = (line(row.first), line(row.second)) else {
+                cells.fill(0.0);
+                continue;
+            };
+            for (column, cell) in columns.iter().zip(cells) {
+                let mix = |a: f32, b: f32, part: f32| a + (b - a) * part;
+                let between = |line: &[u8]| {
+                    mix(f32::from(line[column.first]), f32::from(line[column.second]), column.part)
+                };
+                *cell = mix(between(upper), between(lower), row.part);
+            }
+        }
+    }
+}
+
 /// Two pixels of a row or column that make up a cell, and the part that the second one has.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tap {
@@ -48,7 +76,6 @@ struct Tap {
 /// Takes patches; keeps its memory.
 #[derive(Debug)]
 pub(super) struct Patch {
-    columns: [Tap; SIDE],
     cells: Vec<f32>,
     window: [f32; SIDE],
 }
@@ -63,7 +90,7 @@ impl Patch {
             let angle = std::f32::consts::TAU * (cell as f32 + 0.5) / SIDE as f32;
             0.5 - 0.5 * angle.cos()
         };
-        Self { columns: [Tap::default(); SIDE], cells: vec![0.0; CELLS], window: std::array::from_fn(hann) }
+        Self { cells: vec![0.0; CELLS], window: std::array::from_fn(hann) }
     }
 
     /// Luma and gradient of the part of the picture in `window`, which may reach out of it: the border goes on there.
@@ -74,28 +101,7 @@ impl Patch {
         luma: &mut [Complex32],
         gradient: &mut [Complex32],
     ) {
-        self.columns = taps(window.left, window.width, picture.width);
-        let rows = taps(window.top, window.height, picture.height);
-        // The bytes that are wanted of each row, from the first on.
-        let byte = |tap: usize| tap * picture.step + picture.offset;
-        for column in &mut self.columns {
-            (column.first, column.second) = (byte(column.first), byte(column.second));
-        }
-        let end = self.columns.iter().map(|column| column.first.max(column.second) + 1).max().unwrap_or(0);
-        for (row, cells) in rows.iter().zip(self.cells.chunks_exact_mut(SIDE)) {
-            let line = |y: usize| picture.data.get(y * picture.stride..y * picture.stride + end);
-            let (Some(upper), Some(lower)) = (line(row.first), line(row.second)) else {
-                cells.fill(0.0);
-                continue;
-            };
-            for (column, cell) in self.columns.iter().zip(cells) {
-                let mix = |a: f32, b: f32, part: f32| a + (b - a) * part;
-                let between = |line: &[u8]| {
-                    mix(f32::from(line[column.first]), f32::from(line[column.second]), column.part)
-                };
-                *cell = mix(between(upper), between(lower), row.part);
-            }
-        }
+        picture.sample::<SIDE>(window, &mut self.cells);
         let mean = sum(&self.cells, |cell| cell) / CELLS as f32;
         let variance = sum(&self.cells, |cell| (cell - mean) * (cell - mean)) / CELLS as f32;
         let gain = 1.0 / variance.sqrt().max(LEAST_CONTRAST);
@@ -134,10 +140,10 @@ fn sum(cells: &[f32], part: impl Fn(f32) -> f32) -> f32 {
     sums.into_iter().sum::<f32>() + rest.iter().map(|&cell| part(cell)).sum::<f32>()
 }
 
-/// Which pixels make up each of [`SIDE`] cells over `length` pixels from `start`, of `pixels` there are.
-fn taps(start: f32, length: f32, pixels: usize) -> [Tap; SIDE] {
+/// Which pixels make up each of `N` cells over `length` pixels from `start`, of `pixels` there are.
+fn taps<const N: usize>(start: f32, length: f32, pixels: usize) -> [Tap; N] {
     let last = pixels.saturating_sub(1) as f32;
-    let step = length / SIDE as f32;
+    let step = length / N as f32;
     // Cells of less than two pixels lie between two; larger ones are the mean of two pixels within them.
     let (spread, is_fine) = (step / 4.0, step < 2.0);
     std::array::from_fn(|cell| {
