@@ -33,10 +33,9 @@ def run_trackers(program, data, work, sequences):
         folder = work / "trackers" / "MOT15-train" / tracker / "data"
         folder.mkdir(parents=True)
         for sequence in sequences:
-            detections = data / "det" / f"{sequence}.txt.gz"
-            subprocess.run(
-                [program, "track", detections, "--tracker", tracker, "--out", folder / f"{sequence}.txt"], check=True
-            )
+            detections, out = data / "det" / f"{sequence}.txt.gz", folder / f"{sequence}.txt"
+            arguments = ["--tracker", tracker, "--size", picture_size(data, sequence), "--out", out]
+            subprocess.run([program, "track", detections, *arguments], check=True)
 
 
 def unpack_truth(data, work, sequences):
@@ -49,10 +48,19 @@ def unpack_truth(data, work, sequences):
             (folder / "gt" / "gt.txt").write_bytes(packed.read())
 
 
-def length(data, sequence):
+def sequence_info(data, sequence):
     info = configparser.ConfigParser()
     info.read(data / "gt" / sequence / "seqinfo.ini")
-    return info.getint("Sequence", "seqLength")
+    return info["Sequence"]
+
+
+def length(data, sequence):
+    return sequence_info(data, sequence).getint("seqLength")
+
+
+def picture_size(data, sequence):
+    info = sequence_info(data, sequence)
+    return f"{info['imWidth']}x{info['imHeight']}"
 
 
 def evaluate(work, sequences):

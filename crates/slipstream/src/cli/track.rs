@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use slipstream_meta::Size;
 use slipstream_track::TrackerConfig;
 
+use super::inspect::parse_size;
 use crate::track::{read_detections, track, write_tracks};
 
 /// Name for standard input and output.
@@ -44,6 +46,10 @@ pub struct TrackArgs {
     /// Tracker: a name (slip, iou, sort, bytetrack, ocsort) or a file in the format of DeepStream's tracker (.yml)
     #[arg(long, value_name = "NAME|FILE", default_value = "slip")]
     tracker: String,
+
+    /// Size of the pictures, where it is known: the tracker then minds their borders
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
+    size: Option<Size>,
 
     /// Also write where objects were before they were confirmed, and while they were out of sight
     #[arg(long)]
@@ -82,7 +88,8 @@ fn work(arguments: &TrackArgs) -> Result<(), Box<dyn std::error::Error>> {
     let first = detections.keys().next().copied().unwrap_or_default();
     let last = detections.keys().next_back().copied().unwrap_or_default();
     let bar = progress_bar(last - first);
-    let tracks = track(config, &detections, arguments.past_frames, |frame| {
+    let size = arguments.size.unwrap_or_default();
+    let tracks = track(config, &detections, size, arguments.past_frames, |frame| {
         if frame.is_multiple_of(FRAMES_PER_STEP) {
             bar.set_position(frame.saturating_sub(first));
         }

@@ -35,11 +35,13 @@ pub struct TrackBox {
 /// Boxes of tracks in each frame that has some.
 pub type TrackBoxes = BTreeMap<u64, Vec<TrackBox>>;
 
-/// Runs a tracker over all frames from the first to the last with a detection. With `past`, boxes that the tracker held
+/// Runs a tracker over all frames from the first to the last with a detection, whose pictures are of `size`: 0 × 0 where
+/// nobody knows. With `past`, boxes that the tracker held
 /// back until it was sure of them are added. `progress` is told the number of each frame that is done.
 pub fn track(
     config: Arc<TrackerConfig>,
     detections: &Detections,
+    size: Size,
     past: bool,
     mut progress: impl FnMut(u64),
 ) -> TrackBoxes {
@@ -50,8 +52,7 @@ pub fn track(
         let first_empty = next.max(number.saturating_sub(LONGEST_GAP));
         let frames = (first_empty..number).map(|empty| (empty, &[][..])).chain([(number, found.as_slice())]);
         for (number, found) in frames {
-            // The size of the pictures is not written down anywhere.
-            let tracks = tracker.update(&Frame::new(Size::default(), number, found));
+            let tracks = tracker.update(&Frame::new(size, number, found));
             let live = tracks.live.iter().map(|track| TrackBox {
                 id: track.id,
                 rect: track.rect,
@@ -91,9 +92,9 @@ mod tests {
         // SORT believes nothing new after its first three frames until it was seen four times.
         let mut found = detections(20..30);
         found.insert(1, vec![Detection::new(Rect::new(900.0, 40.0, 50.0, 100.0), 0.9, 0)]);
-        let live = track(config.clone(), &found, false, |_| {});
+        let live = track(config.clone(), &found, Size::default(), false, |_| {});
         assert_eq!(live.keys().copied().collect::<Vec<_>>(), [1, 23, 24, 25, 26, 27, 28, 29]);
-        let all = track(config, &found, true, |_| {});
+        let all = track(config, &found, Size::default(), true, |_| {});
         assert_eq!(all.keys().copied().collect::<Vec<_>>(), [1, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29]);
         assert!(all.values().all(|boxes| boxes.len() == 1));
         assert!(all.range(20..).all(|(_, boxes)| boxes[0].id == 2));
@@ -103,7 +104,7 @@ mod tests {
     fn a_gap_of_any_length_is_stepped_over() {
         let found = detections((1..10).chain(u64::MAX - 9..=u64::MAX));
         let mut frames = 0;
-        let boxes = track(Arc::default(), &found, false, |_| frames += 1);
+        let boxes = track(Arc::default(), &found, Size::default(), false, |_| frames += 1);
         assert!(frames < 2 * LONGEST_GAP, "{frames}");
         assert!(boxes.contains_key(&u64::MAX));
     }
