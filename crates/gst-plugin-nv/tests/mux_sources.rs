@@ -329,6 +329,9 @@ fn slices(unit: &[u8]) -> Vec<u8> {
         .collect()
 }
 
+/// Access units in front of a decoder: whether each is a key frame, and its slices.
+type Units = Vec<(bool, Vec<u8>)>;
+
 /// What `sr-done` points to (`NvDsSRRecordingInfo`).
 #[repr(C)]
 struct RecordingInfo {
@@ -363,7 +366,7 @@ fn recordings_hold_what_the_camera_sent_from_a_key_frame_on() {
             folder.path().display()
         ));
         // What goes into the decoder.
-        let sent: Arc<Mutex<Vec<(bool, Vec<u8>)>>> = Arc::default();
+        let sent: Arc<Mutex<Units>> = Arc::default();
         let notes = sent.clone();
         let bin = pipeline.element("src").downcast::<gst::Bin>().unwrap();
         bin.connect_deep_element_added(move |_, _, element| {
@@ -378,17 +381,18 @@ fn recordings_hold_what_the_camera_sent_from_a_key_frame_on() {
                 });
             }
         });
-        let (say, done) = mpsc::channel();
+        let (say, done) = mpsc::sync_channel(1);
         bin.connect("sr-done", false, move |args| {
             let info = args[1].get::<gst::glib::Pointer>().unwrap().cast::<RecordingInfo>();
             let user_data = args[2].get::<gst::glib::Pointer>().unwrap() as usize;
             // SAFETY: the signal points to this structure while it is emitted.
             let info = unsafe { &*info };
+            // SAFETY: so do its texts.
             let text = |text| unsafe { std::ffi::CStr::from_ptr(text) }.to_str().unwrap().to_owned();
             let path = Path::new(&text(info.folder)).join(text(info.file_name));
             assert_eq!((info.session, info.size, info.has_video, info.sound), (0, [320, 180], 1, [0; 3]));
             assert!(info.context.is_null());
-            say.send((path, info.milliseconds, info.container, user_data)).unwrap();
+            say.try_send((path, info.milliseconds, info.container, user_data)).unwrap();
             None
         });
         pipeline.play();
@@ -401,7 +405,7 @@ fn recordings_hold_what_the_camera_sent_from_a_key_frame_on() {
         pipeline.element("src").emit_by_name::<()>("start-sr", &[&place, &before, &duration, &data]);
         session
     };
-    let count = |sent: &Mutex<Vec<(bool, Vec<u8>)>>| sent.lock().unwrap().len();
+    let count = |sent: &Mutex<Units>| sent.lock().unwrap().len();
     for (container, extension) in [(0, "mp4"), (1, "mkv")] {
         let (pipeline, sent, done) = start(container);
         wait_until("frames", || count(&sent) > 30);
