@@ -63,8 +63,6 @@ SOURCES = (
            ignore={"0": PERSON, "5": PERSON}, unlabelled=False),
     Source("signs-germany", "Tracer1337/praxisprojekt-fom", "e074269f4661c22be41111162353350a50cf1d5c", "datasets/gtsdb/images", r".",
            {str(i): ROAD_SIGN for i in range(43)}, "yolo"),
-    Source("cctv-crossroad", "itsqal/traffic-object-detection", "39b548accc1d60050a36e6b9d34016cc9d1373d7", "data/traffic_dataset", r".",
-           {"0": VEHICLE, "1": VEHICLE, "3": VEHICLE, "4": VEHICLE}, "yolo", size=WIDE),
 )
 
 

@@ -30,7 +30,6 @@ SETS = {
     "photos-indonesia": (0, 1, 2),
     "cctv-korea": (2,),
     "signs-germany": (3,),
-    "cctv-crossroad": (0,),
 }
 CLIPS = {"km39-morning": "km39-morning-960x540-5fps.mp4", "km39-rain": "km39-rain-960x540-10fps.mp4"}
 UNSTRETCH = 1.5  # the exporter squeezed pictures of 4:3 to 16:9 into squares
