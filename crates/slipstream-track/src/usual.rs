@@ -3,7 +3,7 @@
 /// Confidence that a detector is taken to have before it showed what it has: that of YOLOX in people and cars.
 const EXPECTED: f32 = 0.75;
 /// How much that counts: as much as so many detections of full confidence. Little, so that a class of which the detector is
-/// never sure is known after a dozen looks.
+/// never sure is known after two dozen looks.
 const EXPECTED_COUNT: f32 = 1.0;
 /// How many of them count at most: what was found long ago fades.
 const MOST: f32 = 300.0;

@@ -58,7 +58,7 @@ fn a_class_of_which_the_detector_is_never_sure_gets_numbers_as_others_do() {
         assert!(tracks.live.iter().all(|track| track.detection != Some(2)), "frame {frame}");
         bicycles.push(tracks.live.iter().find(|track| track.class_id == BICYCLE).map(|track| track.id));
     }
-    assert!(bicycles.iter().skip(15).all(|id| id.is_some() && *id == bicycles[59]), "{bicycles:?}");
+    assert!(bicycles.iter().skip(30).all(|id| id.is_some() && *id == bicycles[59]), "{bicycles:?}");
 }
 
 #[test]
