@@ -10,6 +10,7 @@ pub mod encoder;
 pub mod examine;
 pub mod fault;
 pub mod inspect;
+mod memory;
 pub mod models;
 pub mod output;
 pub mod pipeline;

@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use self::backoff::Backoff;
 use self::connection::{Connection, Plan};
 use crate::fault::{self, Fault};
+use crate::memory;
 use crate::settings::{SourceArgs, Transport};
 use crate::uri::{Input, redact};
 
@@ -353,6 +354,7 @@ impl Supervisor {
         };
         let end = self.watch(&connection);
         drop(connection);
+        memory::give_back();
         end
     }
 
