@@ -61,7 +61,7 @@ pub struct Slip {
 impl Default for Slip {
     fn default() -> Self {
         Self {
-            high: 0.9,
+            high: 0.85,
             low: 0.1,
             min_first: 0.28,
             min_second: 0.42,

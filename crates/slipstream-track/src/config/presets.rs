@@ -14,7 +14,7 @@ impl TrackerConfig {
     /// Our own.
     pub(super) fn slip() -> Self {
         Self {
-            new_confidence: 0.7,
+            new_confidence: 0.8,
             relative_confidence: true,
             max_overlap_of_new: 0.8,
             confirmation: Confirmation::Streak(1),
