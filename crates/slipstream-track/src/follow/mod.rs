@@ -54,6 +54,13 @@ pub(crate) struct Appearance {
     template: Option<Box<Template>>,
 }
 
+impl Appearance {
+    /// Until the next measurement its size is what it is expected to be.
+    pub(crate) fn forget_size(&mut self) {
+        self.template = None;
+    }
+}
+
 /// Where an object was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Sighting {
